@@ -1,0 +1,1 @@
+"""Tongchou (统筹): policy as data, one exact engine."""
