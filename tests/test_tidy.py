@@ -296,7 +296,7 @@ def test_folders_with_code_are_packages() -> None:
     findings = []
     for path in package_files():
         if not (ROOT / path).with_name("__init__.py").is_file():
-            advice = "its folder has no __init__.py, so an installed package would lack it; add one."
+            advice = "its folder has no __init__.py, so an installation would lack it; add one."
             findings.append(Finding(path, 1, advice))
     check("package", findings)
 

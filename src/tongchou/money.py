@@ -9,7 +9,7 @@ import re
 
 PPM = 1_000_000
 FEN = 100
-AMOUNT_LIMIT_FEN = 10 ** 13  # one bill or limit: 100 billion yuan, far inside int64 x ppm checks
+AMOUNT_LIMIT_FEN = 10 ** 11  # one bill or limit: a billion yuan; keeps fen x ppm inside int64
 ROUNDINGS = ("half_up", "half_even", "down")
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?\Z")

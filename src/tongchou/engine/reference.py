@@ -16,7 +16,7 @@ from ..errors import Refusal
 from ..money import PPM, divide_rounded
 from ..policy.model import Pack
 from ..terms import PART_NAMES
-from .rules import CapRule, DeductibleRule, LayerRule, TierRule, resolve
+from .rules import CapRule, DeductibleRule, LayerRule, TierRule, require_facts, resolve
 from .situation import Claim, Person, Situation, situate
 
 RESIDUE_NAMES = ("deductible", "copayment", "over_cap", "penalty", "excluded")
@@ -42,6 +42,8 @@ class LayerTrace:
     caps: tuple[tuple[int, int], ...]          # used before, room left before; per cap of the rule
     capped: bool
     residues: dict[str, int]
+    seen: dict[str, int] = field(default_factory=dict)   # what the rule looked up, by name
+    as_if: "LayerTrace | None" = None          # the same claim, duly referred
 
 
 @dataclass
@@ -121,6 +123,8 @@ def settle_claim(pack: Pack, person: Person, claim: Claim, state: State,
     tried: list[tuple[str, int]] = []
     chains = [(status, rules.chain({**situation.cell, "status": status}))
               for status in situation.statuses]
+    for _, chain in chains:
+        require_facts(chain, situation.facts, f"claim {claim.claim_id}")
     for status, chain in chains:
         trial = state.copy() if len(chains) > 1 else state
         settlement = _run(pack, claim, situation, status, chain, trial)
@@ -180,7 +184,8 @@ def settle_layer(rule: LayerRule, step: Step) -> LayerTrace:
     trace = _compute(rule, step, drawn)
     trace.residues["excluded"] = excluded
     if rule.as_if is not None:
-        _keep_penalty_out(trace, _compute(rule.as_if, step, drawn))
+        trace.as_if = _compute(rule.as_if, step, drawn)
+        _keep_penalty_out(trace, trace.as_if)
     _move_accumulators(trace, step)
     for name in RESIDUE_NAMES:
         if trace.residues[name]:
@@ -209,15 +214,16 @@ def _compute(rule: LayerRule, step: Step, drawn: tuple[tuple[str, int], ...]) ->
     """The layer's amounts for a base, without moving anything."""
     base = sum(fen for _, fen in drawn)
     measured = step.gross.get(rule.measure, 0) if rule.measure else base
-    deductible = min(measured, _deductible_room(rule.deductible, step))
+    seen: dict[str, int] = {}
+    deductible = min(measured, _deductible_room(rule.deductible, step, seen))
     room = [_cap_room(cap, step) for cap in rule.caps]
     covered = measured - deductible
     counted = min([covered] + [left for cap, (_, left) in zip(rule.caps, room, strict=True)
                                if cap.on == "cost"])
     trace = LayerTrace(rule, drawn, base, measured, deductible, 0, 0, 0, 0, (), 0, False, 0,
-                       tuple(room), False, {})
+                       tuple(room), False, {}, seen)
     if rule.fill:
-        payable = _fill(rule, step, base)
+        payable = _fill(rule, step, base, seen)
         trace.tier_amounts = (payable,)
     else:
         payable = _rated(rule, rule.tiers, step, trace, counted)
@@ -252,7 +258,8 @@ def _cut_by_cap(rule: LayerRule, trace: LayerTrace, counted: int) -> int:
         return cut
     bites_at = trace.tier_from
     money = trace.paid * PPM
-    for low, high, rate in _segments(rule.tiers, trace.slope_ppm, trace.tier_from, trace.tier_to):
+    for low, high, rate in tier_stretches(rule.tiers, trace.slope_ppm, trace.tier_from,
+                                          trace.tier_to):
         worth = (high - low) * rate
         if worth >= money:
             bites_at += -(-money // rate) if money else 0
@@ -262,8 +269,8 @@ def _cut_by_cap(rule: LayerRule, trace: LayerTrace, counted: int) -> int:
     return cut
 
 
-def _deductible_room(rule: DeductibleRule | None, step: Step) -> int:
-    """起付线 still to be borne at this claim."""
+def _deductible_room(rule: DeductibleRule | None, step: Step, seen: dict[str, int]) -> int:
+    """起付线 still to be borne at this claim; what was looked up is noted in `seen`."""
     if rule is None:
         return 0
     owner = step.claim.person_id
@@ -271,19 +278,26 @@ def _deductible_room(rule: DeductibleRule | None, step: Step) -> int:
         cost = sum(step.claim.parts[index] for index in rule.share_of)
         amount = max(step.rounded(cost * rule.share_ppm), rule.floor_fen)
         amount = amount if rule.ceiling_fen is None else min(amount, rule.ceiling_fen)
+        seen["cost"] = cost
     else:
         admission = step.state.admissions.get((owner, rule.counter), 0)
+        seen["admission"] = admission
         amount = rule.schedule[min(admission, len(rule.schedule) - 1)]
+    seen["standard"] = amount
     name = f"deductible:{rule.accumulator}"
     if rule.per == "episode":
         used = step.state.scoped.get((owner, name, step.claim.episode), 0)
+        seen["used"] = used
         amount = max(amount - used, 0) if step.claim.episode else amount
     if rule.per == "year":
         if rule.owner == "any_member" and step.state.year.get(("", f"reached:{rule.accumulator}")):
+            seen["reached"] = 1
             return 0
-        amount = max(amount - step.state.year.get((step.owner(rule.owner), name), 0), 0)
+        seen["used"] = step.state.year.get((step.owner(rule.owner), name), 0)
+        amount = max(amount - seen["used"], 0)
     if rule.year_limit_fen is not None:
         used = step.state.year.get((owner, f"deductible-total:{rule.accumulator}"), 0)
+        seen["year_total"] = used
         amount = min(amount, max(rule.year_limit_fen - used, 0))
     return amount
 
@@ -318,7 +332,7 @@ def _rated(rule: LayerRule, tiers: TierRule, step: Step, trace: LayerTrace, coun
     each_side = tiers.of == "year" and tiers.rounding == "each_side"
     base_line = step.rounded(exact_before) if each_side else 0
     amounts, running, done = [], 0, 0
-    for low, high, rate in _segments(tiers, trace.slope_ppm, start, trace.tier_to):
+    for low, high, rate in tier_stretches(tiers, trace.slope_ppm, start, trace.tier_to):
         running += (high - low) * rate
         total = step.rounded(exact_before + running) - base_line if each_side \
             else step.rounded(running)
@@ -328,8 +342,8 @@ def _rated(rule: LayerRule, tiers: TierRule, step: Step, trace: LayerTrace, coun
     return done
 
 
-def _segments(tiers: TierRule, slope_ppm: int, start: int,
-              end: int) -> Iterable[tuple[int, int, int]]:
+def tier_stretches(tiers: TierRule, slope_ppm: int, start: int,
+                   end: int) -> Iterable[tuple[int, int, int]]:
     """(from, to, rate) of every tier for the stretch from `start` to `end`, empty ones included."""
     low_edge = 0
     for index, rate in enumerate(tiers.rates):
@@ -342,7 +356,7 @@ def _segments(tiers: TierRule, slope_ppm: int, start: int,
 
 def _worth(tiers: TierRule, slope_ppm: int, start: int, end: int) -> int:
     return sum((high - low) * rate for low, high, rate in
-               _segments(tiers, slope_ppm, start, end))
+               tier_stretches(tiers, slope_ppm, start, end))
 
 
 def _bracket(tiers: TierRule, trace: LayerTrace, step: Step, counted: int) -> int:
@@ -361,20 +375,23 @@ def _true_up(tiers: TierRule, step: Step, trace: LayerTrace) -> int:
         (owner, f"borne:{tiers.accumulator}"), 0)
     entitled = step.rounded(_worth(tiers, trace.slope_ppm, borne, trace.tier_to))
     granted = step.state.year.get((owner, f"granted:{tiers.accumulator}"), 0)
+    trace.seen |= {"borne": borne, "entitled": entitled, "granted": granted}
     amount = max(entitled - granted, 0)
     trace.tier_amounts = (amount,)
     return amount
 
 
-def _fill(rule: LayerRule, step: Step, base: int) -> int:
+def _fill(rule: LayerRule, step: Step, base: int, seen: dict[str, int]) -> int:
     """Top-up until the person's share of the named parts is at most the rule's."""
     share_ppm, of, per = rule.fill
     cost = sum(step.claim.parts[index] for index in of)
     if per == "stay":
+        seen |= {"fill_cost": cost, "fill_left": base}
         return max(base - step.rounded(cost * share_ppm), 0)
     year, owner = step.state.year, step.claim.person_id
     left = year.get((owner, f"fill-left:{rule.layer}"), 0) + base
     cost += year.get((owner, f"fill-cost:{rule.layer}"), 0)
+    seen |= {"fill_cost": cost, "fill_left": left}
     return min(max(left - step.rounded(cost * share_ppm), 0), base)
 
 

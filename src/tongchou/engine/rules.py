@@ -5,6 +5,7 @@ reference interprets the result, `engine.compile` flattens the same result to in
 """
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ..errors import Refusal
@@ -189,6 +190,16 @@ def _resolve(pack: Pack, layer: Layer, cell: Cell) -> LayerRule:
     if layer.measure:
         _refuse_double_pay(pack, layer, cell, rule)
     return rule
+
+
+def require_facts(chain: Iterable[LayerRule], facts: Mapping[str, int], where: str) -> None:
+    """Refuses (`missing-fact`) a claim whose rules need a number that nobody gave."""
+    for rule in chain:
+        if rule.slope and rule.slope.fact not in facts:
+            name = rule.slope.fact
+            add = "Add brdy (date of birth)." if name == "age" else f"Add `facts: {{{name}: ..}}`."
+            raise Refusal("missing-fact", f"the rule {rule.layer} needs the number `{name}`",
+                          where, ", ".join(rule.slope.clauses[:1] or rule.clauses[:1]), add)
 
 
 def base_parts(pack: Pack, layer: Layer, cell: Cell) -> tuple[tuple[str, int], ...]:

@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -136,7 +138,7 @@ def _given(items: dict[str, Node], profile: str | Mapping[str, object] | None,
                                       "source")) for name in entries}
         name = profile
     else:
-        given = {key: as_node(entry, "profile of the case") for key, entry in profile.items()}
+        given = {key: as_node(entry, f"profile.{key}") for key, entry in profile.items()}
         grades = {key: ("given", "the case") for key in given}
         name = "(case)"
     for parameter, node in given.items():
@@ -163,16 +165,26 @@ def _written(node: Node) -> str:
     return node.text or ""
 
 
-def as_node(value: object, file: str) -> Node:
-    """A plain Python value (text, number, mapping) or a node as a node."""
+def as_node(value: object, name: str) -> Node:
+    """A plain Python value (text, number, date, list, mapping) as a node; a node as itself.
+
+    `name` stands where a file would in messages and grows with the way down: `case.claims[0]`.
+    """
     if isinstance(value, Node):
         return value
+    if value is None:
+        return Node(name, 0, 0)
     if isinstance(value, Mapping):
-        return Node(file, 1, 1, items={str(key): as_node(child, file)
+        return Node(name, 0, 0, items={str(key): as_node(child, f"{name}.{key}")
                                        for key, child in value.items()})
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return Node(name, 0, 0, elements=[as_node(child, f"{name}[{index}]")
+                                          for index, child in enumerate(value)])
     if isinstance(value, bool):
-        return Node(file, 1, 1, text="yes" if value else "no")
-    return Node(file, 1, 1, text=str(value))
+        return Node(name, 0, 0, text="yes" if value else "no")
+    if isinstance(value, Decimal):
+        return Node(name, 0, 0, text=f"{value:f}")
+    return Node(name, 0, 0, text=value.isoformat() if isinstance(value, date) else str(value))
 
 
 def _chosen(declared: dict[str, Node], given: dict[str, Node]) -> dict[str, str]:

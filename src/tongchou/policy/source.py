@@ -36,8 +36,13 @@ class Node:
 
     @property
     def where(self) -> str:
-        """`file:line:column`, the form every message uses."""
-        return f"{self.file}:{self.line}:{self.column}"
+        """`file:line:column`, the form every message uses; no line where there is no file."""
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+    def where_of(self, key: str) -> str:
+        """The place of a key of this mapping."""
+        line, column = self.keys.get(key, (self.line, self.column))
+        return f"{self.file}:{line}:{column}" if line else self.file
 
     @property
     def is_null(self) -> bool:

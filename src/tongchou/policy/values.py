@@ -40,6 +40,10 @@ class Value:
         """Clauses named on the way to the number for a cell, first mention first."""
         return unique(clause for child in self.children() for clause in child.cited(cell))
 
+    def given(self, cell: Cell) -> tuple["Given", ...]:
+        """Parameters met on the way to the number for a cell, in order."""
+        return tuple(found for child in self.children() for found in child.given(cell))
+
 
 def unique(words: Iterable[str]) -> tuple[str, ...]:
     """The words without repetition and without empty ones, in order."""
@@ -95,6 +99,10 @@ class Given(Value):
         """The clause that leaves the number open."""
         return unique((self.clause,))
 
+    def given(self, cell: Cell) -> tuple["Given", ...]:
+        """This parameter, then those its value uses."""
+        return (self, *super().given(cell))
+
     def children(self) -> tuple[Value, ...]:
         """The value given."""
         return (self.value,)
@@ -130,6 +138,11 @@ class Table(Value):
         """Clauses of the entry that applies."""
         entry = self._entry(cell)
         return entry.cited(cell) if entry else ()
+
+    def given(self, cell: Cell) -> tuple["Given", ...]:
+        """Parameters of the entry that applies."""
+        entry = self._entry(cell)
+        return entry.given(cell) if entry else ()
 
     def children(self) -> tuple[Value, ...]:
         """All entries and the `else`."""

@@ -1,0 +1,16 @@
+"""The engine: from a pack and claims to flows of money, pure and exact (floor 3).
+
+What is listed here needs neither numpy nor numba, so that one case settles at once; the compiled
+plan and the kernel are modules of their own, loaded by who needs them.
+"""
+from .contribution import ContributionShare, contribution_shares
+from .flows import Flow, amount_fields, budget_split, flows_of
+from .reference import (LayerTrace, RuleCache, Settlement, State, claim_order, settle_claim,
+                        settle_year)
+from .rules import LayerRule, resolve
+from .situation import Claim, Person, Situation, StatusSpan, situate
+
+__all__ = ["Claim", "ContributionShare", "Flow", "LayerRule", "LayerTrace", "Person", "RuleCache",
+           "Settlement", "Situation", "State", "StatusSpan", "amount_fields", "budget_split",
+           "claim_order", "contribution_shares", "flows_of", "resolve", "settle_claim",
+           "settle_year", "situate"]

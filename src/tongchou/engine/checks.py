@@ -1,0 +1,73 @@
+"""Everything `pack lint` finds: the checks of the policy floor, and those that settle bills."""
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..policy import Pack, lint
+from .cliffs import CHAINS_MAX, Cliff, Search, find_cliffs
+from .rules import LayerRule
+
+_QUIET_REFUSALS = ("unset-parameter", "no-value", "tiers-not-rising")  # lint says them itself
+
+
+def check_pack(path: Path, chains_max: int = CHAINS_MAX) -> list[lint.Finding]:
+    """All findings on a pack file, in its order.
+
+    Raises PackError only when the file cannot be opened (`unreadable-file`, `file-too-large`).
+    """
+    found, packs = lint.read_and_check(path)
+    if any(one.severity == "error" for one in found):
+        return lint.in_order(found)
+    seen: set[tuple[LayerRule, ...]] = set()
+    told: set[tuple[str, tuple[str, ...]]] = set()
+    for variant, pack in packs:
+        cliffs, search = find_cliffs(pack, seen, chains_max)
+        found += [lint.in_reading(one, variant) for one in
+                  (*_cliff_findings(pack, cliffs, told), *_refusals(pack, search),
+                   *_sampled(pack, search))]
+    return lint.in_order(found)
+
+
+def _cliff_findings(pack: Pack, cliffs: list[Cliff],
+                    told: set[tuple[str, tuple[str, ...]]]) -> list[lint.Finding]:
+    """One finding for a kind of cliff in the same layers, with its widest example."""
+    kinds: dict[tuple[str, tuple[str, ...]], list[Cliff]] = {}
+    for cliff in cliffs:
+        kinds.setdefault((cliff.kind, cliff.layers), []).append(cliff)
+    found = []
+    for key, same in kinds.items():
+        if key in told:
+            continue
+        told.add(key)
+        worst = max(same, key=lambda cliff: abs(cliff.pays_after - cliff.pays_before))
+        names = [name for name in worst.layers] or [pack.layers[-1].name]
+        layer = pack.layer(names[0])
+        more = f" ({len(same)} such places)" if len(same) > 1 else ""
+        hint = ("Spread the change over a range, or state in `assumptions:` that the document "
+                "means it." if worst.kind == "jump" else
+                "Two layers pay the same yuan, or a threshold rewards cost: correct the base of "
+                "the later layer, or state in `assumptions:` that the document means it.")
+        found.append(lint.finding(
+            "warning", f"cliff-{worst.kind}", layer.where, f"{worst.says()}, where "
+            f"{', '.join(names)} changes{more}; for example {_example(pack, worst)}", hint,
+            layer.clauses[0] if layer.clauses else ""))
+    return found
+
+
+def _example(pack: Pack, cliff: Cliff) -> str:
+    used = {name for layer in pack.layers for name in layer.conditions} | {"status", "hospital"}
+    return ", ".join(f"{name} {word}" for name, word in cliff.cell if name in used)
+
+
+def _refusals(pack: Pack, search: Search) -> list[lint.Finding]:
+    return [lint.of_error(refusal, pack.file) for (code, _), refusal in search.refusals.items()
+            if code not in _QUIET_REFUSALS]
+
+
+def _sampled(pack: Pack, search: Search) -> list[lint.Finding]:
+    if not search.sampled:
+        return []
+    return [lint.finding("note", "cliffs-sampled", pack.file, f"cliffs were searched in "
+                         f"{len(search.chains)} of {search.found_chains} chains of rules met",
+                         "Nothing to do; a cliff that only the other chains have is not ruled "
+                         "out.")]
