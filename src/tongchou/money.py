@@ -12,7 +12,7 @@ FEN = 100
 AMOUNT_LIMIT_FEN = 10 ** 11  # one bill or limit: a billion yuan; keeps fen x ppm inside int64
 ROUNDINGS = ("half_up", "half_even", "down")
 
-_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?\Z")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?\Z", re.ASCII)
 _FULL_WIDTH = str.maketrans("０１２３４５６７８９．，％－＋", "0123456789.,%-+")
 
 
@@ -58,7 +58,10 @@ def parse_yuan(text: str) -> int:
 
 def parse_percent(text: str) -> int:
     """Parts per million of a rate written with its sign: `parse_percent("62.5%") == 625000`."""
-    text = text.strip().translate(_FULL_WIDTH) if text.strip().endswith("％") else text.strip()
+    text = text.strip()
+    if text.endswith("％"):
+        half = text.translate(_FULL_WIDTH)
+        raise NumberFault(f"{text!r} has full-width characters (全角); write {half!r}")
     if not text.endswith("%"):
         raise NumberFault(f"{text!r} has no unit; write {text}% for a percentage")
     return scaled(text[:-1], 4, "a percentage such as 62.5%")

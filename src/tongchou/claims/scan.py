@@ -178,3 +178,12 @@ def status_bits(codes, days, span_from, spans, out):
             elif spans[s, 3] >= 0 and spans[s, 4] <= days[i]:
                 held |= np.int64(1) << spans[s, 3]
         out[i] = held
+
+
+@njit(nogil=True, cache=True)
+def day_numbers(year, month, day):
+    """`day_number` of whole columns int64[n]."""
+    out = np.empty(len(year), np.int64)
+    for i in range(len(year)):
+        out[i] = day_number(year[i], month[i], day[i])
+    return out

@@ -82,6 +82,8 @@ def _other_failure(fault: Exception, wants_json: bool) -> int:
         import traceback
         traceback.print_exception(fault, file=sys.stderr)
     if isinstance(fault, typer.TyperException):
+        if not fault.format_message():  # `tongchou` alone: the help was the answer
+            return fault.exit_code
         context = getattr(fault, "ctx", None)
         command = context.command_path if context is not None else "tongchou"
         described = _described("wrong-usage", fault.format_message(), hint=f"See `{command} --help`.")

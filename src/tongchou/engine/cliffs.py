@@ -21,9 +21,9 @@ from .rules import LayerRule, layer_dimensions, layer_values, resolve
 from .situation import Claim, Person
 
 COST_MAX_FEN = 1 << 30          # search up to 10.7 million yuan
-GRID_STEPS_PER_DOUBLING = 3     # first look, before bisection
+GRID_STEPS_PER_DOUBLING = 2     # first look, before bisection
 CELLS_MAX = 1 << 14             # cells looked at; beyond it a sample with a fixed seed
-CHAINS_MAX = 128                # different chains searched; beyond it every k-th
+CHAINS_MAX = 64                 # different chains searched; beyond it every k-th
 
 
 @dataclass(frozen=True)
@@ -300,7 +300,7 @@ def _amounts(rule: LayerRule) -> set[int]:
     rates = [rate for rate in (rule.tiers.rates if rule.tiers else ()) if rate]
     for cap in rule.caps:
         found |= {cap.limit_fen, *(cap.limit_fen * PPM // rate for rate in rates)}
-    return found | {amount + side for amount in found for side in (-1, 1) if amount + side > 0}
+    return found
 
 
 def _deeds(settled: Settlement) -> tuple:

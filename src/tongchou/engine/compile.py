@@ -14,8 +14,8 @@ from ..errors import Refusal
 from ..money import PPM
 from ..policy.model import Layer, Pack
 from ..policy.values import Table, Value
-from ..terms import PART_NAMES
 from . import plan as p
+from .plan_parts import StepParts, place_parts
 from .reference import RESIDUE_NAMES
 from .rules import DeductibleRule, LayerRule, layer_dimensions, layer_values, resolve
 from .situation import LOOKBACK
@@ -23,8 +23,9 @@ from .situation import LOOKBACK
 CELL_LIMIT = 1 << 24
 
 
-def compile_pack(pack: Pack) -> p.Plan:
-    """The compiled plan of a pack bound to its profile.
+def compile_pack(pack: Pack, detailed: bool = False) -> p.Plan:
+    """The compiled plan of a pack bound to its profile; `detailed` keeps every part apart so that
+    the kernel can write traces (`trace.py`).
 
     Raises Refusal `too-many-cells` when the pack's classes multiply beyond what fits.
     """
@@ -37,15 +38,16 @@ def compile_pack(pack: Pack) -> p.Plan:
                       hint="Merge classes of hospitals, diseases, ages or attributes.")
     book = _Book(pack)
     per_layer = [_layer_cells(book, layer, dimensions, statuses) for layer in pack.layers]
-    route, plan_from, plan_rows = _plans(per_layer, cells * (len(statuses) + 1))
-    tables = book.tables(route.reshape(cells, len(statuses) + 1), plan_from, plan_rows)
+    route, runs = _plans(per_layer, cells * (len(statuses) + 1))
+    tables = book.tables(route.reshape(cells, len(statuses) + 1), runs, not detailed)
     strides = {name: int(np.prod(sizes[index + 1:], dtype=np.int64))
                for index, (name, _) in enumerate(dimensions)}
     return p.Plan(
         pack, dimensions, strides, statuses, tuple(book.facts), tuple(book.scopes), book.family,
         tuple(layer.name for layer in pack.layers),
-        tuple(pack.funds[layer.fund].field for layer in pack.layers), book.refusals, book.rules,
-        tables, cells)
+        tuple(pack.funds[layer.fund].field for layer in pack.layers), book.refusals,
+        [book.rules[index] for index, _ in book.placed], [step for _, step in book.placed], tables,
+        cells)
 
 
 def competing_statuses(pack: Pack) -> tuple[str, ...]:
@@ -104,8 +106,8 @@ def _layer_cells(book: "_Book", layer: Layer, dimensions: tuple, statuses: tuple
     return np.broadcast_to(np.array(codes, np.int64).reshape(shape), full).reshape(-1)
 
 
-def _plans(per_layer: list[np.ndarray], size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Route to plans, and the plans as runs of rows; the first refusing layer decides."""
+def _plans(per_layer: list[np.ndarray], size: int) -> tuple[np.ndarray, list[tuple[int, ...]]]:
+    """Route to plans, and the plans as runs of rules; the first refusing layer decides."""
     refused = np.zeros(size, np.int64)
     plan = np.zeros(size, np.int64)
     runs: list[list[int]] = [[]]
@@ -118,10 +120,7 @@ def _plans(per_layer: list[np.ndarray], size: int) -> tuple[np.ndarray, np.ndarr
     distinct: dict[tuple[int, ...], int] = {}
     renumber = np.array([distinct.setdefault(tuple(run), len(distinct)) for run in runs], np.int64)
     route = np.where(refused < 0, refused, renumber[plan]).astype(np.int32)
-    lengths = [len(run) for run in distinct]
-    plan_from = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    rows = np.array([row for run in distinct for row in run], np.int64)
-    return route, plan_from, rows
+    return route, list(distinct)
 
 
 class _Book:
@@ -138,16 +137,17 @@ class _Book:
         self.family = False
         self._rows: dict[LayerRule, int] = {}
         self._refused: dict[tuple, int] = {}
-        self._values: list[list[int]] = []
+        self.placed: list[tuple[int, StepParts]] = []
+        self._placed: dict[tuple[int, StepParts], int] = {}
+        self._values: list[dict[str, int]] = []
+        self._rows_out: list[list[int]] = []
         self._slots: dict[str, int] = {}
         self._counters: list[str] = []
-        self._parts = {name: index for index, name in enumerate(PART_NAMES)}
         self._whens: list[tuple[int, int]] = []
         self._bases: list[tuple[int, int]] = []
         self._schedule: list[int] = []
         self._tiers: list[tuple[int, int]] = []
         self._caps: list[tuple[int, ...]] = []
-        self._residues: list[list[str]] = []
         self._measured = {layer.measure for layer in pack.layers if layer.measure}
 
     def row(self, layer: Layer, cell: dict[str, str]) -> int:
@@ -170,18 +170,15 @@ class _Book:
         self.rules.append(rule)
         values = dict.fromkeys(p.ROW_FIELDS, 0)
         values |= {"LAYER": self.layer_index[rule.layer], "AS_IF": as_if,
-                   "PERSON_PAYS": int(rule.fund == "person"),
                    "MEASURE": self.layer_index[rule.measure] if rule.measure else -1,
                    "MINIMUM": rule.minimum_ppm,
-                   "SHOWS_DEDUCTIBLE": int(rule.fund.endswith(("_basic", "_outpatient"))),
                    "CUT_AS_PAYMENT": int(rule.over_cap == "payment")}
-        self._add_base(rule, values)
+        self._add_when(rule, values)
         self._add_deductible(rule, values)
         self._add_method(rule, values)
         self._add_caps(rule, values)
         self._add_flags(rule, values)
-        self._residues.append([f"{rule.layer}.{name}" for name in RESIDUE_NAMES])
-        self._values.append([values[name] for name in p.ROW_FIELDS])
+        self._values.append(values)
         return index
 
     def slot(self, name: str) -> int:
@@ -200,15 +197,11 @@ class _Book:
             self.scoped.append((name, full))
         return self.scoped.index((name, full))
 
-    def _add_base(self, rule: LayerRule, values: dict[str, int]) -> None:
+    def _add_when(self, rule: LayerRule, values: dict[str, int]) -> None:
         values["WHEN_FROM"] = len(self._whens)
         self._whens += [(p.DEEDS.index(did), self.layer_index[layer])
                         for did, layer in rule.when]
         values["WHEN_TO"] = len(self._whens)
-        values["BASE_FROM"] = len(self._bases)
-        self._bases += [(self._parts.setdefault(part, len(self._parts)), weight)
-                        for part, weight in rule.base]
-        values["BASE_TO"] = len(self._bases)
 
     def _add_deductible(self, rule: LayerRule, values: dict[str, int]) -> None:
         values |= {"COUNTER": -1, "TOTAL_SLOT": -1, "CEILING": p.NEVER, "SHARE": 0}
@@ -221,7 +214,7 @@ class _Book:
                    "SCHEDULE_LAST": len(self._schedule) + len(found.schedule) - 1,
                    "DEDUCTIBLE_OWNER": self._owner(found.owner), "SHARE": found.share_ppm,
                    "SHARE_OF": sum(1 << index for index in found.share_of),
-                   "FLOOR": found.floor_fen, "COUNTS": int(found.counts),
+                   "FLOOR": found.floor_fen,
                    "CEILING": p.NEVER if found.ceiling_fen is None else found.ceiling_fen}
         self._schedule += found.schedule
         if found.counter:
@@ -311,6 +304,10 @@ class _Book:
         flags |= p.HAS_WHEN if rule.when else 0
         if any(weight != PPM for _, weight in rule.base):
             flags |= p.WEIGHTED | p.GENERAL
+        flags |= p.PERSON_PAYS if rule.fund == "person" else 0
+        flags |= p.SHOWS if rule.fund.endswith(("_basic", "_outpatient")) else 0
+        if found is not None and found.counter:
+            flags |= p.SCHEDULED | (p.COUNTED if found.counts else 0)
         flags |= p.MEASURES if rule.measure else 0
         flags |= p.SEEN_GROSS if rule.layer in self._measured else 0
         if common and caps:
@@ -318,26 +315,47 @@ class _Book:
             values |= {"CAP_LIMIT": caps[0].limit_fen, "CAP_SLOT": self.slot(f"cap:{caps[0].name}")}
         values |= {"FLAGS": flags, "RATE": tiers.rates[0] if tiers else 0}
 
-    def tables(self, route: np.ndarray, plan_from: np.ndarray,
-               plan_rows: np.ndarray) -> p.Tables:
-        """Everything as arrays."""
-        nowhere = len(self._parts)  # residues no later base reads share one slot
-        for values, names in zip(self._values, self._residues, strict=True):
-            for name, part in zip(RESIDUE_NAMES, names, strict=True):
-                values[p.ROW[f"OUT_{name.upper()}"]] = self._parts.get(part, nowhere)
+    def tables(self, route: np.ndarray, runs: list[tuple[int, ...]], merge: bool) -> p.Tables:
+        """Everything as arrays: each plan's rules become rows that know where its parts lie."""
+        rows, lengths, zeroed, slots = [], [], [], 5
+        for run in runs:
+            steps, used = place_parts([self.rules[index] for index in run], merge)
+            rows += [self._place(index, step) for index, step in zip(run, steps, strict=True)]
+            lengths.append(len(run))
+            slots = max(slots, used)
+            zeroed.append(used if any(self.rules[index].when for index in run) else 0)
         settings = self.pack.settings
-        sizes = [nowhere + 1, len(self._slots), len(self._counters), len(self.scoped),
-                 len(self.layer_index), p.ROUNDING[settings.rounding],
-                 int(settings.status_choice == "held"), int(self.family)]
-        assert all(weight <= PPM for _, weight in self._bases)
         scope_of = [self.scopes.index(scope) for _, scope in self.scoped]
         counters = [self.slot(f"admissions:{name}") for name in self._counters]
-        return p.Tables(route, plan_from, plan_rows,
-                        _array(self._values, len(p.ROW_FIELDS)).reshape(-1),
-                        _array(self._whens, 2), _array(self._bases, 2),
-                        np.array(self._schedule or [0], np.int64), _array(self._tiers, 2),
-                        _array(self._caps, 5), np.array(scope_of or [0], np.int64),
-                        np.array(counters or [0], np.int64), np.array(sizes, np.int64))
+        sizes = [slots, len(self._slots), len(self._counters), len(self.scoped),
+                 len(self.layer_index), p.ROUNDING[settings.rounding],
+                 int(settings.status_choice == "held"), int(self.family)]
+        return p.Tables(
+            route, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+            np.array(rows, np.int64) * len(p.ROW_FIELDS), np.array(zeroed, np.int64),
+            _array(self._rows_out, len(p.ROW_FIELDS)).reshape(-1), _array(self._whens, 2),
+            _array(self._bases, 2), np.array(self._schedule or [0], np.int64),
+            _array(self._tiers, 2), _array(self._caps, 5), np.array(scope_of or [0], np.int64),
+            np.array(counters or [0], np.int64), np.array(sizes, np.int64))
+
+    def _place(self, index: int, step: StepParts) -> int:
+        """Row of a rule at a place in a plan (slots of another plan make another row)."""
+        key = (index, step)
+        if key in self._placed:
+            return self._placed[key]
+        values = dict(self._values[index])
+        if values["AS_IF"] >= 0:
+            nothing = StepParts((), (0,) * len(RESIDUE_NAMES), False)
+            values["AS_IF"] = self._place(values["AS_IF"], nothing) * len(p.ROW_FIELDS)
+        values |= {"BASE_FROM": len(self._bases), "BASE_TO": len(self._bases) + len(step.drawn)}
+        self._bases += [(slot, weight) for _, slot, weight in step.drawn]
+        values["FLAGS"] |= p.MERGED if step.merged else 0
+        for name, slot in zip(RESIDUE_NAMES, step.outs, strict=True):
+            values[f"OUT_{name.upper()}"] = slot
+        row = self._placed[key] = len(self.placed)
+        self.placed.append(key)
+        self._rows_out.append([values[name] for name in p.ROW_FIELDS])
+        return row
 
 
 def _array(rows: list, width: int) -> np.ndarray:

@@ -15,9 +15,9 @@ from ..policy.model import Pack
 from ..policy.values import unique
 from ..terms import PART_NAMES
 from .explain_ratio import ratio_lines
-from .explain_steps import (Line, View, base_lines, binding_term, candidate_notes, cell_of,
-                            cited_words, cost_cap_lines, deductible_lines, left_line, limit_lines, paid_line,
-                            penalty_lines, view_of)
+from .explain_steps import (Line, View, base_lines, binding_term, cell_of, cited_words,
+                            cost_cap_lines, deductible_lines, left_line, limit_lines, paid_line,
+                            penalty_lines, status_line, view_of)
 from .explain_words import (HEADINGS, Words, budget_title, class_title, dimension_title, fill,
                             fund_title, joined, label, layer_title, pack_title, part_title, say,
                             status_title, titled)
@@ -54,8 +54,9 @@ class ExplainedLayer:
         """The layer for JSON."""
         return {"layer": self.layer, "title": self.title.as_dict(), "fund": self.fund,
                 "fund_title": self.fund_title.as_dict(), "clauses": list(self.clauses),
-                "readings": [words.as_dict() for words in self.readings], "base": yuan_text(self.base_fen),
-                "paid": yuan_text(self.paid_fen), "limiting": self.limiting,
+                "readings": [words.as_dict() for words in self.readings],
+                "base": yuan_text(self.base_fen), "paid": yuan_text(self.paid_fen),
+                "limiting": self.limiting,
                 "capped": self.capped, "lines": [line.as_dict() for line in self.lines]}
 
 
@@ -174,7 +175,8 @@ def explain_json(pack: Pack, settlement: Settlement) -> dict[str, object]:
         "rule_date": settlement.situation.rule_date,
         "situation": {name.en: words.as_dict() for name, words in
                       situation_words(pack, settlement)},
-        "status": {"chosen": settlement.status, "rejected": [
+        "status": {"chosen": settlement.status,
+                   "clauses": list(status_line(pack, settlement).clauses), "rejected": [
             {"status": status, "psn_part_amt": yuan_text(fen)}
             for status, fen in settlement.rejected]},
         "layers": [layer.as_dict() for layer in layers],
@@ -218,7 +220,8 @@ def _head(pack: Pack, settlement: Settlement, lang: str) -> list[str]:
         for name, fen in zip(PART_NAMES, claim.parts, strict=True)))
     rows += _note(HEADINGS["situation"].of(lang), "; ".join(
         f"{name.of(lang)} {words.of(lang)}" for name, words in situation_words(pack, settlement)))
-    rows += _note(HEADINGS["status"].of(lang), status_title(pack, settlement.status).of(lang)
+    status = status_line(pack, settlement)
+    rows += _note(HEADINGS["status"].of(lang), status.formula.of(lang) + _cited(status, lang)
                  + f"  {HEADINGS['of_person'].of(lang)} {yuan_grouped(settlement.person_part)}")
     for status, fen in settlement.rejected:
         words = fill(HEADINGS["rejected"], status=status_title(pack, status),
@@ -234,11 +237,15 @@ def _layer_text(layer: ExplainedLayer, lang: str) -> list[str]:
     gap = WIDTH - text_width(name) - text_width(clauses)
     rows = [name + " " * gap + clauses] if gap >= 3 else [name, *_row("", clauses)]
     for line in layer.lines:
-        cited = ", ".join(words.of(lang) for words in cited_words(line))
         own = line.key not in RESTS_ON_LAYER or line.candidates
-        formula = line.formula.of(lang) + (f"  [{cited}]" if cited and own else "")
+        formula = line.formula.of(lang) + (_cited(line, lang) if own else "")
         rows += _row(line.label.of(lang), formula, line.amount_fen)
     return rows + [row for reading in layer.readings for row in _row("", reading.of(lang))]
+
+
+def _cited(line: Line, lang: str) -> str:
+    shown = ", ".join(words.of(lang) for _, words in cited_words(line))
+    return f"  [{shown}]" if shown else ""
 
 
 def _payer_text(pack: Pack, settlement: Settlement, lang: str) -> list[str]:

@@ -90,6 +90,17 @@ def cell_of(settlement: Settlement, layer: Layer) -> Cell:
     return {**settlement.situation.cell, "status": status}
 
 
+def status_line(pack: Pack, settlement: Settlement) -> Line:
+    """适用身份: the status chosen and the clauses that name it; inside its look-back also the
+    months before recognition that count."""
+    name = settlement.status.removesuffix(LOOKBACK)
+    known = next((status for status in pack.statuses if status.name == name), None)
+    looks_back = settlement.status.endswith(LOOKBACK) and known and known.lookback_months
+    return Line("status", HEADINGS["status"], status_title(pack, settlement.status), None, "",
+                known.clauses if known else (),
+                candidate_notes(pack, [known.lookback_months], {}) if looks_back else ())
+
+
 def candidate_notes(pack: Pack, values: Iterable[Value], cell: Cell) -> tuple[CandidateNote, ...]:
     """One note for every parameter that the values use in a cell, first mention first."""
     known = {candidate.parameter: candidate for candidate in pack.candidates}
@@ -107,19 +118,19 @@ def candidate_notes(pack: Pack, values: Iterable[Value], cell: Cell) -> tuple[Ca
     return tuple(found.values())
 
 
-def cited_words(line: Line) -> list[Words]:
-    """The line's clauses; those that leave a number open with the value used:
+def cited_words(line: Line) -> list[tuple[str, Words]]:
+    """The line's clauses, in words; those that leave a number open with the value used:
     `ZB-17 (candidate 18,000, grade C)`."""
     noted: dict[str, list[CandidateNote]] = {}
     for note in line.candidates:
         noted.setdefault(note.clause or note.parameter, []).append(note)
-    words = [Words(clause, clause) for clause in line.clauses if clause not in noted]
+    words = [(clause, Words(clause, clause)) for clause in line.clauses if clause not in noted]
     for clause, notes in noted.items():
         for grade in unique(note.grade for note in notes):
             key = {"given": "given", "X": "placeholder"}.get(grade, "candidate")
             values = joined((Words(value, value) for value in unique(
                 note.value for note in notes if note.grade == grade)), "、", ", ")
-            words.append(say(key, clause=clause, value=values, grade=grade))
+            words.append((clause, say(key, clause=clause, value=values, grade=grade)))
     return words
 
 
@@ -296,7 +307,7 @@ def _cap_owner(pack: Pack, cap: CapRule) -> list[Words]:
         words.append(say("family_pot"))
     sharing = [layer.name for layer in pack.layers for own in layer.caps if own.name == cap.name]
     if len(sharing) > 1:
-        words.append(say("shared_pot", name=cap.name, others=joined(
+        words.append(say("shared_pot", name=cap.name.removeprefix("pot:"), others=joined(
             (layer_title(pack, name) for name in sharing), "、", ", ")))
     return words
 

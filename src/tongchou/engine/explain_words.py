@@ -77,7 +77,8 @@ PHRASES = {
     "share": Words("{rate} × 费用 {cost} = {fen}", "{rate} × cost {cost} = {fen}"),
     "share_floor": Words("，不低于 {fen}", ", at least {fen}"),
     "share_ceiling": Words("，不高于 {fen}", ", at most {fen}"),
-    "year_standard": Words("年度起付线 {fen} - 本年已计 {used}", "{fen} a year - {used} borne before"),
+    "year_standard": Words("年度起付线 {fen} - 本年已计 {used}",
+                           "{fen} a year - {used} borne before"),
     "family_standard": Words("家庭共用年度起付线 {fen} - 已计 {used}",
                              "family deductible {fen} a year - {used} borne before"),
     "episode_standard": Words("本次转诊起付标准 {fen} - 同一转诊链已计 {used}",
@@ -122,19 +123,21 @@ PHRASES = {
     "cap": Words("封顶线 {fen}", "cap {fen}"),
     "cap_used": Words("封顶线 {fen} - {period}已用 {used}", "cap {fen} - {used} used {period}"),
     "cap_cuts": Words("min({asked}, {cap})", "min({asked}, {cap})"),
-    "cap_rests": Words("未达到（{period} {after} / {fen}）", "not reached ({after} of {fen} {period})"),
+    "cap_rests": Words("未达到（{period} {after} / {fen}）",
+                       "not reached ({after} of {fen} {period})"),
     "cap_full": Words("已满（{period} {after} / {fen}）", "just full ({after} of {fen} {period})"),
     "on_cost": Words("，限额针对费用", ", a limit on cost"),
     "family_pot": Words("，全家共用", ", the family's"),
-    "shared_pot": Words("，「{name}」与 {others} 共用", ", pot {name} shared with {others}"),
+    "shared_pot": Words("，「{name}」由 {others} 共用", ", pot {name} shared by {others}"),
     "cut_cost": Words("；封顶线以上的费用 {fen} 为超封顶线部分",
                       "; the cost above the point where it bites, {fen}, is the over-cap part"),
     "cut_payment": Words("；被封顶线砍掉的金额 {fen} 为超封顶线部分",
                          "; the amount it cut off, {fen}, is the over-cap part"),
     # penalty, result
-    "penalty": Words("按已转诊应付 {as_if} - 实付 {paid}，不进入以后各层",
-                     "duly referred {as_if} - paid {paid}; kept out of later layers"),
-    "paid_by": Words("由{fund}支付", "by {fund}"),
+    "penalty": Words("按已转诊应付 {as_if} - 实付 {paid}，不进入以后各层；其余按已转诊留给以后各层",
+                     "duly referred {as_if} - paid {paid}; kept out of later layers, which see "
+                     "what a duly referred patient would have left"),
+    "paid_by": Words("付款方：{fund}", "by {fund}"),
     "bound_cap": Words("，受封顶线限制", ", held by the cap"),
     "bound_cost": Words("，受费用限额限制", ", held by the limit on cost"),
     "bound_minimum": Words("，按保底", ", by the minimum"),
@@ -177,7 +180,8 @@ HEADINGS = {
     "assumptions": Words("引用条款的读法（我们的假定）", "How we read the clauses cited"),
     "not_applied": Words("没有适用的层", "Layers that did not apply"),
     "sum": Words("合计", "sum"),
-    "no_layers": Words("没有任何一层适用，费用全部由个人负担", "No layer applies: the person pays all"),
+    "no_layers": Words("没有任何一层适用，费用全部由个人负担",
+                       "No layer applies: the person pays all"),
 }
 
 PERIODS = {"stay": Words("本次", "this claim"), "day": Words("当日", "that day"),
@@ -224,7 +228,7 @@ def label(key: str, number: str = "") -> Words:
 
 
 def titled(title: dict[str, str], otherwise: Words) -> Words:
-    """A pack's `{zh, en}` title; what it leaves out comes from the other language or `otherwise`."""
+    """A pack's `{zh, en}` title; one language stands in for the other, else `otherwise`."""
     if not title:
         return otherwise
     either = title.get("zh") or title.get("en") or ""

@@ -14,12 +14,12 @@ from . import plan as p
 from .plan import ROW
 
 # The columns of `Tables.rows` as constants that Numba folds.
-(LAYER, PERSON_PAYS, WHEN_FROM, WHEN_TO, BASE_FROM, BASE_TO, MEASURE, DEDUCTIBLE, SCHEDULE_FROM,
- SCHEDULE_LAST, COUNTER, COUNTS, DEDUCTIBLE_SLOT, DEDUCTIBLE_OWNER, REACHED_SLOT, SHARE, SHARE_OF,
+(LAYER, WHEN_FROM, WHEN_TO, BASE_FROM, BASE_TO, MEASURE, DEDUCTIBLE, SCHEDULE_FROM,
+ SCHEDULE_LAST, COUNTER, DEDUCTIBLE_SLOT, DEDUCTIBLE_OWNER, REACHED_SLOT, SHARE, SHARE_OF,
  FLOOR, CEILING, TOTAL_SLOT, TOTAL_LIMIT, METHOD, TIER_FROM, TIER_TO, TIER_SLOT, TIER_OWNER,
  GRANTED_SLOT, BORNE_SLOT, NET, FACT, SLOPE, SLOPE_ABOVE, SLOPE_MOST, MINIMUM, FILL, FILL_OF,
  FILL_LEFT_SLOT, FILL_COST_SLOT, CAP_FROM, CAP_TO, CUT_AS_PAYMENT, AS_IF, OUT_DEDUCTIBLE,
- OUT_COPAYMENT, OUT_OVER_CAP, OUT_PENALTY, OUT_EXCLUDED, SHOWS_DEDUCTIBLE, COST_CAPS,
+ OUT_COPAYMENT, OUT_OVER_CAP, OUT_PENALTY, OUT_EXCLUDED, COST_CAPS,
  FLAGS, RATE, CAP_LIMIT, CAP_SLOT) = (ROW[name] for name in p.ROW_FIELDS)
 NO_DEDUCTIBLE, PER_STAY, PER_YEAR, PER_EPISODE = (p.NO_DEDUCTIBLE, p.PER_STAY, p.PER_YEAR,
                                                   p.PER_EPISODE)
@@ -28,7 +28,6 @@ RATIO, STAY_TIERS, YEAR_EACH_SIDE, YEAR_DIFFERENCE, YEAR_TRUE_UP, BRACKET, FILL_
     p.RATIO, p.STAY_TIERS, p.YEAR_EACH_SIDE, p.YEAR_DIFFERENCE, p.YEAR_TRUE_UP, p.BRACKET,
     p.FILL_STAY, p.FILL_YEAR)
 CAP_STAY, CAP_YEAR = p.CAP_STAY, p.CAP_YEAR
-WIDTH = len(p.ROW_FIELDS)
 # Columns of a trace row (`trace.py`): numbers, then drawn amounts, cap rooms and tier amounts.
 (T_ROW, T_BASE, T_MEASURED, T_DEDUCTIBLE, T_CUMULATED, T_FROM, T_TO, T_SLOPE, T_PAYABLE, T_MINIMUM,
  T_PAID, T_CAPPED, T_BELOW, T_COPAYMENT, T_OVER, T_PENALTY, T_EXCLUDED) = range(17)
@@ -308,7 +307,7 @@ def wanted(rows, whens, q, applied, paid_bits, capped_bits):
 
 
 @njit(_nrt=False)
-def general_rule(t, q, row, parts, facts, scoped, i, acc, mine, base, excluded, measured, trace,
+def general_rule(t, q, parts, facts, scoped, i, acc, mine, base, excluded, measured, trace,
                  step):
     """One rule of any kind on a base (reference.settle_layer); accumulators move on.
 
@@ -326,7 +325,7 @@ def general_rule(t, q, row, parts, facts, scoped, i, acc, mine, base, excluded, 
     if_copay, if_over = np.int64(0), np.int64(0)
     now = q
     if rows[U(q + AS_IF)] >= 0:
-        now = rows[U(q + AS_IF)] * WIDTH
+        now = rows[U(q + AS_IF)]
     while True:
         (deductible, cumulated, low, high, slope, payable, minimum, paid, capped, below, copay,
          over) = _evaluate(t, now, acc, mine, parts, facts, scoped, i, base, measured, mode,
@@ -345,7 +344,7 @@ def general_rule(t, q, row, parts, facts, scoped, i, acc, mine, base, excluded, 
     _move(t, q, acc, mine, parts, scoped, i, base, measured, deductible, low, high, payable, paid,
           mode)
     if trace is not None:
-        values = (row, base, measured, deductible, cumulated, low, high, slope, payable,
+        values = (q, base, measured, deductible, cumulated, low, high, slope, payable,
                   np.int64(minimum), paid, np.int64(capped), below, copay, over, penalty, excluded)
         for k in range(17):
             trace[step, k] = values[k]

@@ -6,26 +6,28 @@ fen, all rates ppm, all tables int64 (route int32). The kernel sees only `Tables
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
 
 from ..errors import Refusal
 from ..policy.model import Pack
+from .plan_parts import StepParts
 from .rules import LayerRule
 
 NEVER = 1 << 60  # an amount no bill reaches: "no ceiling"
 
 # Columns of `Tables.rows`, one rule row after the other. *_FROM and *_TO are ranges in other tables.
 ROW_FIELDS = (
-    "LAYER", "PERSON_PAYS", "WHEN_FROM", "WHEN_TO", "BASE_FROM", "BASE_TO", "MEASURE",
-    "DEDUCTIBLE", "SCHEDULE_FROM", "SCHEDULE_LAST", "COUNTER", "COUNTS", "DEDUCTIBLE_SLOT",
+    "LAYER", "WHEN_FROM", "WHEN_TO", "BASE_FROM", "BASE_TO", "MEASURE",
+    "DEDUCTIBLE", "SCHEDULE_FROM", "SCHEDULE_LAST", "COUNTER", "DEDUCTIBLE_SLOT",
     "DEDUCTIBLE_OWNER", "REACHED_SLOT", "SHARE", "SHARE_OF", "FLOOR", "CEILING", "TOTAL_SLOT",
     "TOTAL_LIMIT", "METHOD", "TIER_FROM", "TIER_TO", "TIER_SLOT", "TIER_OWNER", "GRANTED_SLOT",
     "BORNE_SLOT", "NET", "FACT", "SLOPE", "SLOPE_ABOVE", "SLOPE_MOST", "MINIMUM", "FILL",
     "FILL_OF", "FILL_LEFT_SLOT", "FILL_COST_SLOT", "CAP_FROM", "CAP_TO", "CUT_AS_PAYMENT",
     "AS_IF", "OUT_DEDUCTIBLE", "OUT_COPAYMENT", "OUT_OVER_CAP", "OUT_PENALTY", "OUT_EXCLUDED",
-    "SHOWS_DEDUCTIBLE", "COST_CAPS", "FLAGS", "RATE", "CAP_LIMIT", "CAP_SLOT")
+    "COST_CAPS", "FLAGS", "RATE", "CAP_LIMIT", "CAP_SLOT")
 ROW = {name: index for index, name in enumerate(ROW_FIELDS)}
 
 # DEDUCTIBLE
@@ -38,7 +40,8 @@ RATIO, STAY_TIERS, YEAR_EACH_SIDE, YEAR_DIFFERENCE, YEAR_TRUE_UP, BRACKET, FILL_
 # `caps` columns: limit, slot, scope, owner, on cost
 CAP_STAY, CAP_YEAR, CAP_SCOPED = range(3)
 # FLAGS: what of a rule needs more than the kernel's short path
-GENERAL, HAS_WHEN, WEIGHTED, MEASURES, SEEN_GROSS, YEAR_CAPPED = 1, 2, 4, 8, 16, 32
+GENERAL, HAS_WHEN, WEIGHTED, MEASURES, SEEN_GROSS, YEAR_CAPPED, MERGED = 1, 2, 4, 8, 16, 32, 64
+COUNTED, SCHEDULED, SHOWS, PERSON_PAYS = 128, 256, 512, 1024
 DEEDS = ("applied", "not_applied", "paid", "not_paid", "capped")
 ROUNDING = {"half_up": 0, "half_even": 1, "down": 2}
 SCOPES = ("episode", "day", "month")
@@ -49,7 +52,8 @@ class Tables(NamedTuple):
 
     route: np.ndarray      # int32[cells, statuses + 1] -> plan (negative: refusal)
     plan_from: np.ndarray  # int64[plans + 1]
-    plan_rows: np.ndarray  # int64[entries] -> row
+    plan_rows: np.ndarray  # int64[entries] -> offset of a row in `rows`
+    zeroed: np.ndarray     # int64[plans]   part slots to empty first (a layer may be skipped)
     rows: np.ndarray       # int64[rows x len(ROW_FIELDS)], flat: a row is an offset
     whens: np.ndarray      # int64[w, 2]  deed, layer
     bases: np.ndarray      # int64[b, 2]  part slot, weight ppm
@@ -83,9 +87,11 @@ class Plan:
     layers: tuple[str, ...]
     fields: tuple[str, ...]
     refusals: list[Refusal]
-    rules: list[LayerRule]
+    rules: list[LayerRule]          # per row: its rule, and where its parts lie in its plan
+    steps: list[StepParts]
     tables: Tables
     cells: int
+    written: tuple[ModuleType, np.ndarray] | None = None   # see `specialise`
 
     def refusal(self, key: np.ndarray, statuses: np.ndarray) -> np.ndarray:
         """Index into `refusals` for every row, -1 where the row can be settled."""

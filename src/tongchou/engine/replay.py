@@ -82,8 +82,8 @@ def replay(pack: Pack, persons: Mapping[str, Person], claims: Iterable[Claim],
            changes: Iterable[Change], refund: str = "refuse_unless_last") -> list[Difference]:
     """Signed differences that the changes make, sorted, rows of zero left out.
 
-    Raises Refusal: `not-last`, `unknown-claim`, `claim-exists`, `missing-person`,
-    `unknown-status`, and whatever settling the changed year refuses.
+    Raises Refusal: `not-last`, `unknown-claim`, `claim-exists`, `other-person`,
+    `missing-person`, `unknown-status`, `unknown-span`, and whatever settling refuses.
     """
     return replay_years(pack, persons, claims, changes, refund).differences
 
@@ -227,6 +227,9 @@ def _recognise(pack: Pack, persons: dict[str, Person], change: Recognise) -> str
         raise Refusal("unknown-status", f"{pack.name} knows no status {change.span.name!r}",
                       f"person {change.person_id}", "", f"It knows {', '.join(known) or 'none'}.")
     spans = [span for span in person.statuses if span != change.replaces]
+    if change.replaces and len(spans) == len(person.statuses) and change.span not in (None, *spans):
+        raise Refusal("unknown-span", f"{change.person_id} does not hold the identity to replace",
+                      f"person {change.person_id}", "", f"Held: {person.statuses or 'none'}.")
     if change.span is not None and change.span not in spans:
         spans.append(change.span)
     persons[change.person_id] = replace(person, statuses=tuple(spans))

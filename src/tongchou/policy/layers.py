@@ -28,7 +28,8 @@ def read_layer(context: Context, name: str, node: Node, funds: set[str],
     try:
         layer = _read(context, name, node, funds, pots)
     except UnsetChoice as choice:
-        clause = context.parameters[choice.parameter].clause
+        declared = context.parameters.get(choice.parameter)
+        clause = declared.clause if declared else ""
         layer = _unset_layer(context, name, node, (choice.parameter, clause))
     context.layer_names.append(name)
     return layer

@@ -65,7 +65,9 @@ def read_with_problems(path: Path, profile: str | Mapping[str, object] | None,
         return bind(root, profile, problems)
     except PackError as problem:
         problems.append(problem)
-        return None
+    except reading.UnsetChoice as choice:
+        problems.append(reading.misplaced(choice))
+    return None
 
 
 def read_tree(path: Path) -> Node:
@@ -76,12 +78,13 @@ def read_tree(path: Path) -> Node:
 
 @lru_cache(maxsize=64)
 def _read_tree(path_text: str, _changed: int, _size: int) -> Node:
-    path = Path(path_text)
+    path, asked = Path(path_text), None
     chain: list[Node] = []
     seen: set[Path] = set()
     while True:
         if path.resolve() in seen or len(seen) > EXTENDS_LIMIT:
-            raise PackError("extends-loop", f"{path.name} extends itself in a circle", str(path),
+            raise PackError("extends-loop", f"{path.name} extends itself in a circle",
+                            asked.where if asked else str(path),
                             hint="Break the circle of `extends:`.")
         seen.add(path.resolve())
         node = parse_yaml(read_text(path, PackError), _short(path))
@@ -89,11 +92,21 @@ def _read_tree(path_text: str, _changed: int, _size: int) -> Node:
         chain.append(node)
         if "extends" not in node.items:
             break
-        path = pack_file(reading.text(node.items["extends"], "extends"), path.parent)
+        asked = node.items["extends"]
+        path = _parent(asked, path.parent)
     merged = chain.pop()
     while chain:
         merged = merge(merged, chain.pop())
     return merged
+
+
+def _parent(node: Node, folder: Path) -> Path:
+    """The file of the pack that another extends, or an error at `extends:`."""
+    try:
+        return pack_file(reading.text(node, "extends"), folder)
+    except PackError as problem:
+        problem.where = problem.where or node.where
+        raise
 
 
 def _short(path: Path) -> str:
@@ -108,7 +121,7 @@ def bind(root: Node, profile: str | Mapping[str, object] | None,
     """A tree bound to a profile: choices substituted, parameters given, then read."""
     items = reading.mapping(root, "a pack")
     declared = items["parameters"].items or {} if "parameters" in items else {}
-    name, given, candidates = _given(items, profile, declared)
+    name, given, candidates = _given(root, profile, declared)
     chosen = _chosen(declared, given)
     clean = Node(root.file, root.line, root.column,
                  items={key: child if key in ("parameters", "profiles") else
@@ -117,16 +130,17 @@ def bind(root: Node, profile: str | Mapping[str, object] | None,
     return read_pack(clean, name, given, candidates, problems)
 
 
-def _given(items: dict[str, Node], profile: str | Mapping[str, object] | None,
+def _given(root: Node, profile: str | Mapping[str, object] | None,
            declared: dict[str, Node]) -> tuple[str | None, dict[str, Node],
                                                tuple[Candidate, ...]]:
+    items = root.items
     if profile is None:
         return None, {}, ()
     if isinstance(profile, str):
         profiles = items["profiles"].items or {} if "profiles" in items else {}
         if profile not in profiles:
             raise PackError("unknown-profile", f"the pack has no profile {profile!r}",
-                            hint=reading.suggest(profile, profiles))
+                            items.get("profiles", root).where, hint=reading.suggest(profile, profiles))
         values = reading.mapping(reading.needed(profiles[profile], "profile", "values"), "values")
         entries = {name: reading.mapping(node, f"candidate {name}",
                                          ("value", "grade", "source", "note"))

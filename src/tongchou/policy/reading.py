@@ -9,6 +9,7 @@ import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import date
 
 from ..errors import PackError
 from ..money import NumberFault, parse_percent, parse_yuan, scaled
@@ -18,17 +19,25 @@ from .values import Cited, Combined, Constant, Given, Share, Table, Unset, Value
 
 UNITS = ("yuan", "percent", "months", "years", "days", "count", "yes/no")
 CLAUSE = re.compile(r"[A-Z]{2,4}(-\d{1,3}|/OF-\d{1,2})\Z")
-ISO_DATE = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])\Z")
+ISO_DATE = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])\Z", re.ASCII)
 _FULL_WIDTH = "０１２３４５６７８９：，．％（）｛｝＄"
 
 
 class UnsetChoice(Exception):
     """A `choose:` whose parameter has no value, met where structure is needed."""
 
-    def __init__(self, parameter: str, clause: str) -> None:
+    def __init__(self, parameter: str, clause: str, where: str = "") -> None:
         super().__init__(parameter)
         self.parameter = parameter
         self.clause = clause
+        self.where = where
+
+
+def misplaced(choice: UnsetChoice) -> PackError:
+    """The fault of a `choose:` where the pack's structure cannot hang on a reading."""
+    return PackError("choice-misplaced", f"`choose: ${choice.parameter}` cannot stand here",
+                     choice.where, hint="Readings are chosen inside layers, pots and "
+                     "contributions.")
 
 
 @dataclass
@@ -42,6 +51,7 @@ class Context:
     facts: tuple[str, ...] = ()
     layer_names: list[str] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
+    resolving: list[str] = field(default_factory=list)
 
 
 def fault(node: Node, code: str, message: str, hint: str = "", clause: str = "") -> PackError:
@@ -69,15 +79,14 @@ def mapping(node: Node, what: str, known: Iterable[str] | None = None) -> dict[s
         known = list(known)
         for key in node.items:
             if key not in known:
-                line, column = node.keys.get(key, (node.line, node.column))
-                raise PackError("unknown-key", f"{what} has no key `{key}`",
-                                f"{node.file}:{line}:{column}", hint=suggest(key, known))
+                raise PackError("unknown-key", f"{what} has no key `{key[:60]}`",
+                                node.where_of(key), hint=suggest(key[:60], known))
     return node.items
 
 
-def _choice(node: Node) -> tuple[str, str]:
+def _choice(node: Node) -> tuple[str, str, str]:
     name = text(node.items["choose"], "choose").lstrip("$")
-    return name, ""
+    return name, "", node.where
 
 
 def elements(node: Node, what: str) -> list[Node]:
@@ -105,7 +114,8 @@ def word(node: Node, what: str, known: Iterable[str]) -> str:
     found = text(node, what)
     known = list(known)
     if found not in known:
-        raise fault(node, "unknown-word", f"{found!r} is no {what}", suggest(found, known))
+        raise fault(node, "unknown-word", f"{found[:60]!r} is no {what}",
+                    suggest(found[:60], known))
     return found
 
 
@@ -125,9 +135,19 @@ def yes_no(node: Node, what: str) -> bool:
 def day(node: Node, what: str) -> str:
     """An ISO date."""
     found = text(node, what)
-    if not ISO_DATE.match(found):
+    if not is_day(found):
         raise fault(node, "bad-date", f"{what}: {found!r} is not a date", "Write 2023-01-31.")
     return found
+
+
+def is_day(written: str) -> bool:
+    """True for a date of the calendar in the form 2023-01-31."""
+    if not ISO_DATE.match(written):
+        return False
+    try:
+        return bool(date.fromisoformat(written))
+    except ValueError:
+        return False
 
 
 def clauses(items: dict[str, Node], context: Context) -> tuple[str, ...]:
@@ -189,7 +209,10 @@ def value(context: Context, node: Node, unit: str, clause: str = "") -> Value:
 def _expression(context: Context, node: Node, unit: str, clause: str) -> Value:
     items = node.items
     if "choose" in items:
-        name, _ = _choice(node)
+        name = _choice(node)[0]
+        if name not in context.parameters:
+            raise fault(node, "unknown-parameter", f"`choose: ${name}` is no declared choice",
+                        suggest(name, context.parameters))
         return Unset(name, context.parameters[name].clause, node.where)
     if "by" in items:
         return _table(context, node, words(items["by"], "dimension"), unit, clause)
@@ -266,10 +289,9 @@ def known_dimension(context: Context, node: Node, dimension: str) -> None:
 
 def known_class(context: Context, node: Node, dimension: str, name: str) -> None:
     """Refuses a class that its dimension does not have."""
-    line, column = node.keys.get(name, (node.line, node.column))
-    where = f"{node.file}:{line}:{column}"
+    where = node.where_of(name)
     if dimension == "date":
-        if not ISO_DATE.match(name):
+        if not is_day(name):
             raise PackError("bad-date", f"{name!r} is not a date", where, hint="Write 2020-04-01.")
     elif name not in context.dimensions[dimension]:
         raise PackError("unknown-class", f"{dimension} has no class `{name}`", where,
@@ -289,7 +311,14 @@ def _parameter(context: Context, node: Node, name: str, unit: str) -> Value:
                     "Use `choose: $name` for choices; otherwise correct the unit.", declared.clause)
     if name not in context.given:
         return Unset(name, declared.clause, node.where)
-    return Given(name, given_value(context, declared), node.where, declared.clause)
+    if name in context.resolving:
+        raise fault(context.given[name], "parameter-loop", f"`${name}` is given as itself",
+                    "Write a number.", declared.clause)
+    context.resolving.append(name)
+    try:
+        return Given(name, given_value(context, declared), node.where, declared.clause)
+    finally:
+        context.resolving.pop()
 
 
 def given_value(context: Context, declared: Parameter) -> Value:

@@ -81,9 +81,7 @@ class _Collector:
         except PackError as problem:
             self.problems.append(problem)
         except UnsetChoice as choice:
-            self.problems.append(PackError(
-                "choice-misplaced", f"`choose: ${choice.parameter}` cannot stand here",
-                hint="Readings are chosen inside layers, pots and contributions."))
+            self.problems.append(reading.misplaced(choice))
         return otherwise
 
 
@@ -209,7 +207,7 @@ def _settings(node: Node | None) -> Settings:
     found = {key: word(items[key], key, known) for key, known in SETTINGS.items() if key in items}
     if "policy_year_starts" in items:
         start = text(items["policy_year_starts"], "policy_year_starts")
-        if not reading.ISO_DATE.match(f"2023-{start}"):
+        if not reading.is_day(f"2023-{start}"):
             raise fault(items["policy_year_starts"], "bad-date", f"{start!r} is no month-day",
                         "Write 01-01 or 07-01.")
         found["policy_year_starts"] = start

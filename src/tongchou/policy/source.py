@@ -5,6 +5,7 @@ written. Duplicate keys, tabs, anchors that loop and oversized fields are refuse
 """
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,9 @@ from ..errors import CaseError, PackError, TongchouError
 
 SCALAR_LIMIT = 100_000
 FILE_LIMIT_BYTES = 64_000_000
+DEPTH_LIMIT = 100
+SIZE_LIMIT = 1_000_000
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -93,15 +97,15 @@ def parse_yaml(text: str, file: str, error: type[TongchouError] = PackError) -> 
     """The node tree of one YAML (or JSON) document; raises `error` with line and column."""
     text = text.removeprefix("\ufeff")
     try:
-        root = yaml.compose(text, Loader=_LOADER)
+        root = _Builder(text, file, error).document()
     except yaml.YAMLError as fault:
         raise _syntax_error(fault, text, file, error) from None
-    except RecursionError:
-        raise error("yaml-syntax", "the file is nested too deeply", file,
-                    hint="Write it flat.") from None
-    if root is None:
+    except UnicodeError:
+        raise error("yaml-syntax", "not valid YAML: a character that is no text", f"{file}:1:1",
+                    hint="Save the file as UTF-8.") from None
+    if root is None or root.is_null:
         raise error("empty-file", "the file is empty", f"{file}:1:1", hint="See the reference.")
-    return _convert(root, file, error, frozenset())
+    return root
 
 
 def _syntax_error(fault: yaml.YAMLError, text: str, file: str,
@@ -116,39 +120,119 @@ def _syntax_error(fault: yaml.YAMLError, text: str, file: str,
         hint = "YAML indents with spaces: replace the tab on this line by spaces."
     elif any(sign in row for sign in "：，｛｝［］"):
         hint = "The line has full-width punctuation (全角标点); write : , { } [ ] instead."
+    control = _CONTROL.search(text)
+    if isinstance(fault, yaml.reader.ReaderError) and control:
+        line = text.count("\n", 0, control.start()) + 1
+        column = control.start() - text.rfind("\n", 0, control.start())
+        return error("yaml-syntax", f"not valid YAML: the control character {control[0]!r}",
+                     f"{file}:{line}:{column}", hint="Is this a text file? Remove the character.")
     problem = getattr(fault, "problem", None) or "it cannot be read"
     return error("yaml-syntax", f"not valid YAML: {problem}", f"{file}:{line}:{column}", hint=hint)
 
 
-def _convert(node: yaml.Node, file: str, error: type[TongchouError],
-             above: frozenset[int]) -> Node:
-    line, column = node.start_mark.line + 1, node.start_mark.column + 1
-    where = f"{file}:{line}:{column}"
-    if id(node) in above:
-        raise error("yaml-loop", "an alias contains itself", where, hint="Write it out.")
-    above = above | {id(node)}
-    if isinstance(node, yaml.ScalarNode):
-        if len(node.value) > SCALAR_LIMIT:
-            raise error("field-too-long", f"a field of {len(node.value)} characters", where,
-                        hint=f"No field may have over {SCALAR_LIMIT} characters.")
-        quoted = node.style in ("'", '"', "|", ">")
-        empty = not quoted and node.value in ("", "~", "null", "Null", "NULL")
-        return Node(file, line, column, None if empty else node.value, quoted=quoted)
-    if isinstance(node, yaml.SequenceNode):
-        parts = [_convert(child, file, error, above) for child in node.value]
-        return Node(file, line, column, elements=parts)
-    items: dict[str, Node] = {}
-    keys: dict[str, tuple[int, int]] = {}
-    for key_node, value_node in node.value:
-        at = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
-        if not isinstance(key_node, yaml.ScalarNode):
-            raise error("bad-key", "a key must be a plain word", f"{file}:{at[0]}:{at[1]}",
-                        hint="Write `word: value`.")
-        key = key_node.value
-        if key in items:
-            raise error("duplicate-key", f"the key {key!r} stands twice in one mapping",
-                        f"{file}:{at[0]}:{at[1]}",
-                        hint=f"It already stands on line {keys[key][0]}; keep one of them.")
-        items[key] = _convert(value_node, file, error, above)
-        keys[key] = at
-    return Node(file, line, column, items=items, keys=keys)
+class _Builder:
+    """Nodes from the parser's events. Depth and size are bounded here, because the composer of
+    the YAML library follows any nesting down until the process dies."""
+
+    def __init__(self, text: str, file: str, error: type[TongchouError]) -> None:
+        self.events = yaml.parse(text, Loader=_LOADER)
+        self.file = file
+        self.error = error
+        self.anchors: dict[str, tuple[Node | None, int]] = {}  # node once complete, its size
+        self.size = 0
+
+    def document(self) -> Node | None:
+        """The one document of the stream; None when there is none."""
+        root = None
+        for event in self.events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                if root is not None:
+                    raise self.fault(event, "several-documents", "a second document begins here",
+                                     "Keep one document per file (one `---` at most).")
+                root = self.node(next(self.events), 0)
+        return root
+
+    def fault(self, event: yaml.Event, code: str, message: str, hint: str) -> TongchouError:
+        """An error at an event."""
+        line, column = _place(event)
+        return self.error(code, message, f"{self.file}:{line}:{column}", hint=hint)
+
+    def node(self, event: yaml.Event, depth: int) -> Node:
+        """The node that begins with an event."""
+        if depth > DEPTH_LIMIT:
+            raise self.fault(event, "nested-too-deeply", f"more than {DEPTH_LIMIT} levels of "
+                             "nesting", "Write it flat.")
+        before = self.size
+        self.size += 1
+        if isinstance(event, yaml.AliasEvent):
+            found = self.alias(event)
+        else:
+            if event.anchor:
+                self.anchors[event.anchor] = (None, 0)
+            found = self.content(event, depth)
+            if event.anchor:
+                self.anchors[event.anchor] = (found, self.size - before)
+        if self.size > SIZE_LIMIT:
+            raise self.fault(event, "too-many-fields", f"more than {SIZE_LIMIT} fields, aliases "
+                             "counted as often as they are used", "Split the file.")
+        return found
+
+    def alias(self, event: yaml.AliasEvent) -> Node:
+        """The node an alias stands for."""
+        if event.anchor not in self.anchors:
+            raise self.fault(event, "unknown-alias", f"`*{event.anchor}` has no anchor before it",
+                             f"Write `&{event.anchor}` where the thing stands, or quote the text.")
+        found, size = self.anchors[event.anchor]
+        if found is None:
+            raise self.fault(event, "yaml-loop", "an alias contains itself", "Write it out.")
+        self.size += size
+        return found
+
+    def content(self, event: yaml.Event, depth: int) -> Node:
+        """A scalar, list or mapping."""
+        line, column = _place(event)
+        if isinstance(event, yaml.ScalarEvent):
+            return self.scalar(event, line, column)
+        if isinstance(event, yaml.SequenceStartEvent):
+            elements = []
+            while not isinstance(following := next(self.events), yaml.SequenceEndEvent):
+                elements.append(self.node(following, depth + 1))
+            return Node(self.file, line, column, elements=elements)
+        items: dict[str, Node] = {}
+        keys: dict[str, tuple[int, int]] = {}
+        while not isinstance(following := next(self.events), yaml.MappingEndEvent):
+            key = self.key(following, keys)
+            items[key] = self.node(next(self.events), depth + 1)
+            keys[key] = _place(following)
+        return Node(self.file, line, column, items=items, keys=keys)
+
+    def key(self, event: yaml.Event, keys: dict[str, tuple[int, int]]) -> str:
+        """The key of an entry, not yet used in its mapping."""
+        if not isinstance(event, yaml.ScalarEvent):
+            raise self.fault(event, "bad-key", "a key must be a plain word",
+                             "Write `word: value`.")
+        if event.value in keys:
+            raise self.fault(event, "duplicate-key", f"the key {event.value[:60]!r} stands twice "
+                             "in one mapping", f"It already stands on line "
+                             f"{keys[event.value][0]}; keep one of them.")
+        if len(event.value) > SCALAR_LIMIT:
+            raise self.too_long(event)
+        return event.value
+
+    def scalar(self, event: yaml.ScalarEvent, line: int, column: int) -> Node:
+        """A text, or nothing for `~`, `null` and an empty place."""
+        if len(event.value) > SCALAR_LIMIT:
+            raise self.too_long(event)
+        quoted = event.style in ("'", '"', "|", ">")
+        empty = not quoted and event.value in ("", "~", "null", "Null", "NULL")
+        return Node(self.file, line, column, None if empty else event.value, quoted=quoted)
+
+    def too_long(self, event: yaml.ScalarEvent) -> TongchouError:
+        """The error of a field beyond any reasonable length."""
+        return self.fault(event, "field-too-long", f"a field of {len(event.value)} characters",
+                          f"No field may have over {SCALAR_LIMIT} characters.")
+
+
+def _place(event: yaml.Event) -> tuple[int, int]:
+    """Line and column of an event, both from 1."""
+    return event.start_mark.line + 1, event.start_mark.column + 1

@@ -1,0 +1,389 @@
+"""Order of claims inside a partition: by owner group, policy year and the pack's order (分组排序).
+
+A partition is `records` int64[n, w] (see `encode.Layout`). Owner hashes are the published order of
+results: 2^64 multiplicative, compared as they stand. Numba, without the GIL.
+"""
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from .encode import CELL, CLAIM, OWNER, PARTS, ROW_WHO, STATUS, TIME
+
+RADIX_BITS = 11
+RADIX_PASSES = 3
+SMALL = 48
+KEY_BITS, YEAR_BITS, ROW_BITS = 36, 9, 40
+FINE, DUPLICATE, DIFFERS, CONTRADICTION, OVERFLOW = range(5)
+
+
+@njit(nogil=True, cache=True)
+def scatter(words, partition, parts, out, starts):
+    """Rows of `words` int64[w, n] into `out` int64[m, w] by partition; -1 leaves a row out.
+
+    `starts` int64[parts + 1] receives the first row of every partition. Returns where each row went.
+    """
+    width, size = words.shape
+    for k in range(parts + 1):
+        starts[k] = 0
+    for i in range(size):
+        if partition[i] >= 0:
+            starts[partition[i] + 1] += 1
+    for k in range(parts):
+        starts[k + 1] += starts[k]
+    place = np.empty(size, np.int64)
+    following = starts.copy()
+    for i in range(size):
+        k = partition[i]
+        place[i] = -1
+        if k >= 0:
+            place[i] = following[k]
+            following[k] += 1
+    for i in range(size):
+        if place[i] >= 0:
+            for w in range(width):
+                out[place[i], w] = words[w, i]
+    return place
+
+
+@njit(nogil=True, cache=True)
+def radix_order(records, shift):
+    """Rows in order of 33 bits of the owner hash above `shift`, int64[n]; stable."""
+    size = len(records)
+    keys, rows = np.empty(size, np.int64), np.empty(size, np.int64)
+    other_keys, other_rows = np.empty(size, np.int64), np.empty(size, np.int64)
+    counts = np.zeros((RADIX_PASSES, 1 << RADIX_BITS), np.int64)
+    mask = (1 << RADIX_BITS) - 1
+    for i in range(size):
+        key = records[i, OWNER] >> shift
+        keys[i] = key
+        rows[i] = i
+        for p in range(RADIX_PASSES):
+            counts[p, (key >> (p * RADIX_BITS)) & mask] += 1
+    for p in range(RADIX_PASSES):
+        at = 0
+        for k in range(1 << RADIX_BITS):
+            count = counts[p, k]
+            counts[p, k] = at
+            at += count
+        for i in range(size):
+            k = (keys[i] >> (p * RADIX_BITS)) & mask
+            at = counts[p, k]
+            counts[p, k] = at + 1
+            other_keys[at] = keys[i]
+            other_rows[at] = rows[i]
+        keys, other_keys = other_keys, keys
+        rows, other_rows = other_rows, rows
+    return rows
+
+
+@njit(nogil=True, cache=True)
+def _digits_order(value):
+    """Sort key of a whole number by its decimal text: digits moved to 19 places, and how many."""
+    size, text = 1, np.uint64(abs(value))
+    rest = text
+    while rest >= np.uint64(10):
+        rest //= np.uint64(10)
+        size += 1
+    for _ in range(19 - size):
+        text *= np.uint64(10)
+    return text, size
+
+
+@njit(nogil=True, cache=True)
+def _text_before(offsets, data, a, b):
+    """-1, 0, 1: how two texts compare byte by byte."""
+    i, j = offsets[a], offsets[b]
+    while i < offsets[a + 1] and j < offsets[b + 1]:
+        if data[i] != data[j]:
+            return -1 if data[i] < data[j] else 1
+        i += 1
+        j += 1
+    left, right = offsets[a + 1] - i, offsets[b + 1] - j
+    return 0 if left == right else (-1 if left < right else 1)
+
+
+@njit(nogil=True, cache=True)
+def _claim_before(records, offsets, data, text_ids, a, b):
+    """Claims of the same moment go by the text of their id, whole numbers too."""
+    if text_ids:
+        return _text_before(offsets, data, a, b)
+    one, two = records[a, CLAIM], records[b, CLAIM]
+    if one == two:
+        return 0
+    if (one < 0) != (two < 0):
+        return -1 if one < 0 else 1
+    first, first_size = _digits_order(one)
+    second, second_size = _digits_order(two)
+    if first != second:
+        return -1 if first < second else 1
+    return -1 if first_size < second_size else 1
+
+
+@njit(nogil=True, cache=True)
+def _before(records, layout, offsets, data, a, b):
+    """True where row a is settled before row b; a total order."""
+    if records[a, OWNER] != records[b, OWNER]:
+        return records[a, OWNER] < records[b, OWNER]
+    check, person, end_day, text_ids = layout[0], layout[1], layout[2], layout[3] == 1
+    if check >= 0 and records[a, check] != records[b, check]:
+        return records[a, check] < records[b, check]
+    year_a = records[a, CELL] >> KEY_BITS & ((1 << YEAR_BITS) - 1)
+    year_b = records[b, CELL] >> KEY_BITS & ((1 << YEAR_BITS) - 1)
+    if year_a != year_b:
+        return year_a < year_b
+    if end_day >= 0 and records[a, end_day] != records[b, end_day]:
+        return records[a, end_day] < records[b, end_day]
+    if records[a, TIME] != records[b, TIME]:
+        return records[a, TIME] < records[b, TIME]
+    order = _claim_before(records, offsets, data, text_ids, a, b)
+    if order != 0:
+        return order < 0
+    if person >= 0 and records[a, person] != records[b, person]:
+        return records[a, person] < records[b, person]
+    mask = (np.int64(1) << ROW_BITS) - 1
+    return (records[a, ROW_WHO] & mask) < (records[b, ROW_WHO] & mask)
+
+
+@njit(nogil=True, cache=True)
+def _merge_sort(records, layout, offsets, data, rows, start, end, spare):
+    width = 1
+    while width < end - start:
+        for low in range(start, end, 2 * width):
+            middle, high = min(low + width, end), min(low + 2 * width, end)
+            i, j = low, middle
+            for k in range(low, high):
+                if j >= high or (i < middle and not _before(records, layout, offsets, data,
+                                                            rows[j], rows[i])):
+                    spare[k] = rows[i]
+                    i += 1
+                else:
+                    spare[k] = rows[j]
+                    j += 1
+        for k in range(start, end):
+            rows[k] = spare[k]
+        width *= 2
+
+
+@njit(nogil=True, cache=True)
+def _order(keys):
+    """Rows in ascending order of their keys int64[n], stable: one small sort instead of four of
+    the library's, which take seconds to compile."""
+    size = len(keys)
+    rows, spare = np.arange(size), np.empty(size, np.int64)
+    width = 1
+    while width < size:
+        for low in range(0, size, 2 * width):
+            middle, high = min(low + width, size), min(low + 2 * width, size)
+            i, j = low, middle
+            for k in range(low, high):
+                if j >= high or (i < middle and keys[rows[i]] <= keys[rows[j]]):
+                    spare[k] = rows[i]
+                    i += 1
+                else:
+                    spare[k] = rows[j]
+                    j += 1
+        rows, spare = spare, rows
+        width *= 2
+    return rows
+
+
+@njit(nogil=True, cache=True)
+def settle_order(records, layout, offsets, data, rows, shift):
+    """Finishes the order of `radix_order` in place: runs of equal bits are sorted in full."""
+    size = len(rows)
+    spare = np.empty(size, np.int64)
+    start = 0
+    while start < size:
+        bits = records[rows[start], OWNER] >> shift
+        end = start + 1
+        while end < size and records[rows[end], OWNER] >> shift == bits:
+            end += 1
+        if end - start > SMALL:
+            _merge_sort(records, layout, offsets, data, rows, start, end, spare)
+        else:
+            for i in range(start + 1, end):
+                row, j = rows[i], i
+                while j > start and _before(records, layout, offsets, data, row, rows[j - 1]):
+                    rows[j] = rows[j - 1]
+                    j -= 1
+                rows[j] = row
+        start = end
+
+
+@njit(nogil=True, cache=True)
+def _same_owner(records, check, a, b):
+    return records[a, OWNER] == records[b, OWNER] and (
+        check < 0 or records[a, check] == records[b, check])
+
+
+@njit(nogil=True, cache=True)
+def _compare(records, layout, offsets, data, rows, i, j, verdict):
+    """Marks rows i < j of one owner where they are the same claim or contradict each other."""
+    a, b = rows[i], rows[j]
+    person = layout[1]
+    if person >= 0 and records[a, person] != records[b, person]:
+        return
+    if records[a, CLAIM] != records[b, CLAIM]:
+        return
+    if layout[3] == 1 and _text_before(offsets, data, a, b) != 0:
+        return
+    same = True
+    for w in range(records.shape[1]):
+        if w == ROW_WHO:
+            same &= records[a, w] >> ROW_BITS == records[b, w] >> ROW_BITS
+        else:
+            same &= records[a, w] == records[b, w]
+    if not same:
+        verdict[i] = verdict[j] = DIFFERS
+    elif verdict[j] == FINE:
+        verdict[j] = DUPLICATE
+
+
+@njit(nogil=True, cache=True)
+def _contradictions(records, person, rows, start, end, verdict):
+    """Birth and sex must agree over all rows of a person; else none of them counts."""
+    wrong = False
+    for i in range(start + 1, end):
+        wrong |= records[rows[i], ROW_WHO] >> ROW_BITS != records[rows[start], ROW_WHO] >> ROW_BITS
+    if not wrong:
+        return
+    ids = np.zeros(end - start, np.int64)
+    for i in range(start, end):
+        ids[i - start] = records[rows[i], person] if person >= 0 else 0
+    order = _order(ids)
+    first = 0
+    while first < len(order):
+        last, differs = first + 1, False
+        who = records[rows[start + order[first]], ROW_WHO] >> ROW_BITS
+        while last < len(order) and ids[order[last]] == ids[order[first]]:
+            differs |= records[rows[start + order[last]], ROW_WHO] >> ROW_BITS != who
+            last += 1
+        for k in range(first, last):
+            if differs and verdict[start + order[k]] == FINE:
+                verdict[start + order[k]] = CONTRADICTION
+        first = last
+
+
+@njit(nogil=True, cache=True)
+def _duplicates(records, layout, offsets, data, rows, start, end, verdict):
+    if end - start <= SMALL:
+        for i in range(start, end):
+            for j in range(i + 1, end):
+                if records[rows[i], CLAIM] == records[rows[j], CLAIM]:
+                    _compare(records, layout, offsets, data, rows, i, j, verdict)
+        return
+    ids = np.empty(end - start, np.int64)
+    for i in range(start, end):
+        ids[i - start] = records[rows[i], CLAIM]
+    order = _order(ids)
+    for k in range(len(order)):
+        for later in range(k + 1, len(order)):
+            if ids[order[later]] != ids[order[k]]:
+                break
+            _compare(records, layout, offsets, data, rows, start + order[k],
+                     start + order[later], verdict)
+
+
+@njit(nogil=True, cache=True)
+def judge(records, layout, offsets, data, rows, limit, verdict):
+    """What cannot be seen row by row: duplicates, contradictions, years beyond `limit` fen.
+
+    `verdict` int8[n] follows `rows`. Returns the number of rows that are not FINE.
+    """
+    size, start = len(rows), 0
+    while start < size:
+        end, total, wrong = start + 1, np.int64(0), False
+        while end < size and _same_owner(records, layout[0], rows[start], rows[end]):
+            end += 1
+        if end - start > 1:
+            _duplicates(records, layout, offsets, data, rows, start, end, verdict)
+            _contradictions(records, layout[1], rows, start, end, verdict)
+        first = start
+        for i in range(start, end + 1):
+            if i == end or records[rows[i], CELL] >> KEY_BITS & ((1 << YEAR_BITS) - 1) != \
+                    records[rows[first], CELL] >> KEY_BITS & ((1 << YEAR_BITS) - 1):
+                for k in range(first, i):
+                    if wrong and verdict[k] == FINE:
+                        verdict[k] = OVERFLOW
+                first, total, wrong = i, np.int64(0), False
+            if i < end:
+                for p in range(4):
+                    total += records[rows[i], PARTS + p]
+                if total > limit:
+                    wrong, total = True, np.int64(0)
+        start = end
+    bad = 0
+    for i in range(size):
+        bad += verdict[i] != FINE
+    return bad
+
+
+@njit(nogil=True, cache=True)
+def gather(records, layout, rows, key, statuses, parts, day, unit_start):
+    """Columns of the kernel in the order of `rows`; returns (units, persons)."""
+    units, persons = 0, 0
+    year_mask = (1 << YEAR_BITS) - 1
+    for i in range(len(rows)):
+        row = rows[i]
+        cell = records[row, CELL]
+        key[i] = cell & ((np.int64(1) << KEY_BITS) - 1)
+        day[i] = cell >> (KEY_BITS + YEAR_BITS)
+        statuses[i] = records[row, STATUS]
+        for p in range(4):
+            parts[p, i] = records[row, PARTS + p]
+        same = i > 0 and _same_owner(records, layout[0], rows[i - 1], row)
+        if not same:
+            persons += 1
+        if not same or (records[rows[i - 1], CELL] >> KEY_BITS & year_mask) != \
+                (cell >> KEY_BITS & year_mask):
+            unit_start[units] = i
+            units += 1
+    unit_start[units] = len(rows)
+    return units, persons
+
+
+@njit(nogil=True, cache=True)
+def number_members(person, offsets, member):
+    """`member` int64[n]: index of the person inside the unit, by first claim; with many members
+    by the order of their numbers."""
+    for unit in range(len(offsets) - 1):
+        start, end = offsets[unit], offsets[unit + 1]
+        if end - start > SMALL:
+            order = _order(person[start:end])
+            number = 0
+            for k in range(end - start):
+                if k > 0 and person[start + order[k]] != person[start + order[k - 1]]:
+                    number += 1
+                member[start + order[k]] = number
+            continue
+        known = 0
+        for i in range(start, end):
+            member[i] = known
+            for j in range(start, i):
+                if person[j] == person[i]:
+                    member[i] = member[j]
+                    break
+            if member[i] == known:
+                known += 1
+
+
+@njit(nogil=True, cache=True)
+def previous_rows(keys, none, offsets, out):
+    """`out` int64[n]: the last earlier row of the unit with the same key, or -1; `none` has none."""
+    for unit in range(len(offsets) - 1):
+        start, end = offsets[unit], offsets[unit + 1]
+        if end - start <= SMALL:
+            for i in range(start, end):
+                out[i] = -1
+                for j in range(i - 1, start - 1, -1):
+                    if keys[i] != none and keys[j] == keys[i]:
+                        out[i] = j
+                        break
+            continue
+        order = _order(keys[start:end])
+        for k in range(end - start):
+            i = start + order[k]
+            out[i] = -1
+            if k > 0 and keys[i] != none and keys[start + order[k - 1]] == keys[i]:
+                out[i] = start + order[k - 1]
