@@ -95,7 +95,8 @@ IMPOSSIBLE = {
     "insurance that is not covered": ('insutype: "390"', 'insutype: "310"', "no-coverage"),
 }
 FAULT_AT = {
-    "a contribution beside claims": "psn_no: P1", "full-width colon": "insutype", "a claim as a word": "- C0",
+    "a contribution beside claims": "psn_no: P1",
+    "full-width colon": "insutype", "a claim as a word": "- C0",
     "no claims": "claims:", "person and persons": "pack:", "born after the stay": "- mdtrt_id",
     "self-paid parts above the total": "7000", "a claim of somebody else": "psn_no: P2",
 }

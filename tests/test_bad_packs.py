@@ -117,7 +117,8 @@ FAULT_AT = {
     "no cap": "    fund: critical_illness", "no deductible": "    fund: critical_illness",
     "no fund": "    base: [basic", "no layers": "city:", "no city": "regime:",
     "no period in force": "city:", "an unclosed bracket": "  critical:",
-    "a parameter of another unit": "amount: $deductible", "layers as a list": "  critical:", "a name of a layer": "    fund: critical",
+    "a parameter of another unit": "amount: $deductible", "layers as a list": "  critical:",
+    "a name of a layer": "    fund: critical",
 }
 
 

@@ -367,6 +367,17 @@ def test_the_explanation_of_any_settlement_is_its_own_numbers(pack: Pack, seed: 
         assert json.loads(json.dumps(explain_json(pack, one)))["mdtrt_id"] == one.claim.claim_id
 
 
+@settings(max_examples=20, deadline=None)
+@given(st.sampled_from(packs_with_values()), st.integers(0, 10 ** 9))
+def test_a_trace_without_look_ups_is_explained_more_briefly(pack: Pack, seed: int) -> None:
+    for one in random_case(pack, seed):
+        full = [line.amount_fen for layer in explain_lines(pack, one) for line in layer.lines
+                if line.key not in ("entitled", "granted")]
+        one.layers = [replace(trace, seen={}, as_if=None) for trace in one.layers]
+        brief = [line.amount_fen for layer in explain_lines(pack, one) for line in layer.lines]
+        assert brief == full
+
+
 @given(st.text("ab 基数，（）[]", max_size=60), st.integers(8, 30))
 def test_wrapping_loses_nothing(text: str, width: int) -> None:
     assert "".join(wrapped(text, width)).replace(" ", "") == text.replace(" ", "")

@@ -146,6 +146,8 @@ def _previous(scope: str, layout: Layout, records: np.ndarray, rows: np.ndarray,
 
 def _ids(layout: Layout, part: Partition, rows: np.ndarray) -> tuple[pa.Array, pa.Array]:
     """psn_no and mdtrt_id of rows; whole-number persons are read back out of their hash."""
+    if layout.text_ids and part.person is None:      # nobody here
+        return pa.array([], pa.string()), pa.array([], pa.string())
     if layout.text_ids:
         at = pa.array(rows)
         return part.person.take(at), part.claim.take(at)

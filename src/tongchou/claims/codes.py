@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..errors import Refusal
 from ..engine.situation import LOOKBACK, StatusSpan, months_before
-from ..policy import Pack
+from ..policy import Pack, Value
 from ..terms import (INSURANCE, INSURANCE_OF_CODE, LEVELS, PERSONS, PLACES, REFERRALS, SEXES,
                      VISITS, person_of, status_of, visit_of)
 from . import table
@@ -37,14 +38,14 @@ class CodeTable:
     def __init__(self, understand: Callable[[str], int], missing: int) -> None:
         self._understand = understand
         self._known: dict[str | None, int] = {None: missing, "": missing}
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
 
     def of(self, array: pa.Array) -> np.ndarray:
         """int64[n]: the number of every row's text."""
         if not pa.types.is_dictionary(array.type):
             array = as_text(array).dictionary_encode()
         entries = as_text(array.dictionary).to_pylist()
-        with self._lock:
+        with self.lock:
             numbers = [self._number(entry) for entry in (*entries, None)]
         return np.array(numbers, np.int64)[table.codes_of(array)]
 
@@ -150,16 +151,26 @@ class StatusTable:
         self._pack = pack
         self._bits = {name: bit for bit, name in enumerate(names)}
         self._own = {entry.name for entry in (*pack.statuses, *pack.attributes)}
-        self._months = {entry.name: entry.lookback_months.at({}) for entry in pack.statuses
+        self.refusals: list[Refusal] = []
+        self._months = {entry.name: self._months_of(entry.lookback_months) for entry in pack.statuses
                         if entry.lookback_months}
         self._spans: list[tuple[int, ...]] = []
         self._starts = [0, 0]
         self.codes = CodeTable(self._understand, 0)
 
+    def _months_of(self, months: Value) -> int:
+        """Months of look-back, or the negative number of the refusal when nobody set them."""
+        try:
+            return months.at({})
+        except Refusal as refusal:
+            self.refusals.append(refusal)
+            return -len(self.refusals)
+
     def spans(self) -> tuple[np.ndarray, np.ndarray]:
         """`span_from` and `spans` of `scan.status_bits` for all texts seen so far."""
-        spans = np.array(self._spans, np.int64).reshape(-1, 5)
-        return np.array(self._starts, np.int64), spans
+        with self.codes.lock:
+            spans = np.array(self._spans, np.int64).reshape(-1, 5)
+            return np.array(self._starts, np.int64), spans
 
     def _understand(self, text: str) -> int:
         found = []
@@ -174,11 +185,13 @@ class StatusTable:
         return len(self._starts) - 2
 
     def _span(self, span: StatusSpan) -> tuple[int, ...]:
-        """(bit, first, last, look-back bit, first day of the look-back)."""
+        """(bit, first, last, look-back bit or -1 - number of a refusal, its first day)."""
         months, bit, first = self._months.get(span.name, 0), -1, EVER
-        if months and span.first:
-            bit, first = self._bits.get(span.name + LOOKBACK, -1), \
-                _number(months_before(span.first, months))
+        if months > 0 and span.first:
+            bit = self._bits.get(span.name + LOOKBACK, -1)
+            first = _number(months_before(span.first, months))
+        if months < 0:
+            bit = months - 1
         return (self._bits.get(span.name, -1), _number(span.first) if span.first else EVER,
                 _number(span.last) if span.last else NEVER, bit, first)
 
@@ -205,4 +218,6 @@ def read_status(text: str, own: set[str]) -> StatusSpan | int:
 
 
 def _number(day: str) -> int:
+    if day < "0001":
+        return EVER
     return date.fromisoformat(day).toordinal() - date(1970, 1, 1).toordinal()

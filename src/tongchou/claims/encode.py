@@ -14,6 +14,7 @@ import pyarrow as pa
 from ..engine.plan import ROW_FIELDS, Plan
 from ..engine.situation import (age_class, date_class, disease_class, hospital_class,
                                 person_class)
+from ..errors import Refusal
 from ..policy import Pack
 from ..terms import LEVELS, PLACES
 from . import codes, scan, table
@@ -216,7 +217,10 @@ class _Batch:
         found = np.zeros(self.size, np.int64)
         if "statuses" in self.columns:
             numbers = self._marked("statuses", self.of.statuses.codes.of(self.columns["statuses"]))
-            scan.status_bits(numbers, self.rule_day, *self.of.statuses.spans(), found)
+            refused = np.zeros(self.size, np.int64)
+            scan.status_bits(numbers, self.rule_day, *self.of.statuses.spans(), found, refused)
+            for number, said in enumerate(self.of.statuses.refusals, start=1):
+                self.faults.mark(refused == number, _refusal(said))
         return found
 
     def _key(self) -> np.ndarray:
@@ -295,10 +299,7 @@ class _Batch:
             return
         refused = plan.refusal(key, competing)
         for number in np.unique(refused[refused >= 0]):
-            said = plan.refusals[number]
-            self.faults.mark(refused == number, Fault(
-                said.code, "", f"{said.where}: {said.message}" if said.where else said.message,
-                said.hint, said.clause))
+            self.faults.mark(refused == number, _refusal(plan.refusals[number]))
 
     def _owners(self, found: np.ndarray) -> None:
         layout, bills = self.of.layout, self.bills
@@ -376,6 +377,12 @@ def _class_names(pack: Pack) -> dict[str, tuple[str, ...]]:
         else codes.PERSON_NAMES
     found["date"] = ("0001-01-01", *pack.date_edges)
     return found
+
+
+def _refusal(said: Refusal) -> Fault:
+    """A refusal of the pack as the fault of a row."""
+    message = f"{said.where}: {said.message}" if said.where else said.message
+    return Fault(said.code, "", message, said.hint, said.clause)
 
 
 def _ordinal(day: str) -> int:

@@ -102,7 +102,8 @@ def count(node: Node, field: str) -> int:
     try:
         number = scaled(word(node, field), 0, "a whole number")
     except NumberFault as fault:
-        raise refused(node, "bad-number", f"{field}: {fault}", "Write a number such as 6.") from None
+        raise refused(node, "bad-number", f"{field}: {fault}",
+                      "Write a number such as 6.") from None
     if not 0 <= number < 1 << 31:
         raise refused(node, "bad-number", f"{field}: {node.text!r} is out of range",
                       "Write a number of at least 0.")

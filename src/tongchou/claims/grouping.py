@@ -193,10 +193,10 @@ def settle_order(records, layout, offsets, data, rows, shift):
     """Finishes the order of `radix_order` in place: runs of equal bits are sorted in full."""
     size = len(rows)
     spare = np.empty(size, np.int64)
-    start = 0
+    start = np.int64(0)
     while start < size:
         bits = records[rows[start], OWNER] >> shift
-        end = start + 1
+        end = start + np.int64(1)
         while end < size and records[rows[end], OWNER] >> shift == bits:
             end += 1
         if end - start > SMALL:
@@ -291,9 +291,9 @@ def judge(records, layout, offsets, data, rows, limit, verdict):
 
     `verdict` int8[n] follows `rows`. Returns the number of rows that are not FINE.
     """
-    size, start = len(rows), 0
+    size, start = len(rows), np.int64(0)
     while start < size:
-        end, total, wrong = start + 1, np.int64(0), False
+        end, total, wrong = start + np.int64(1), np.int64(0), False
         while end < size and _same_owner(records, layout[0], rows[start], rows[end]):
             end += 1
         if end - start > 1:

@@ -163,18 +163,23 @@ def hash_texts(offsets, data, seed, out):
 
 
 @njit(nogil=True, cache=True)
-def status_bits(codes, days, span_from, spans, out):
+def status_bits(codes, days, span_from, spans, out, refused):
     """Identities held on a day. `spans` int64[s, 5]: bit, first, last, look-back bit, its first.
 
-    Bits are -1 where a span counts for nothing there.
+    Bits are -1 where a span counts for nothing there. A look-back bit of -1 - k, k > 0, refuses
+    days before the first for reason k: the first of them goes to `refused`, else 0.
     """
     for i in range(len(out)):
         held = np.int64(0)
+        refused[i] = 0
         c = codes[i]
         for s in range(span_from[c], span_from[c + 1]):
             if spans[s, 1] <= days[i]:
                 if days[i] <= spans[s, 2] and spans[s, 0] >= 0:
                     held |= np.int64(1) << spans[s, 0]
+            elif spans[s, 3] < -1:
+                if refused[i] == 0:
+                    refused[i] = -1 - spans[s, 3]
             elif spans[s, 3] >= 0 and spans[s, 4] <= days[i]:
                 held |= np.int64(1) << spans[s, 3]
         out[i] = held

@@ -86,7 +86,8 @@ def _other_failure(fault: Exception, wants_json: bool) -> int:
             return fault.exit_code
         context = getattr(fault, "ctx", None)
         command = context.command_path if context is not None else "tongchou"
-        described = _described("wrong-usage", fault.format_message(), hint=f"See `{command} --help`.")
+        described = _described("wrong-usage", fault.format_message(),
+                               hint=f"See `{command} --help`.")
         code = fault.exit_code
     elif isinstance(fault, BrokenPipeError):
         return output.reader_gone()

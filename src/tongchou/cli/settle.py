@@ -51,12 +51,12 @@ def settle(
         from .settle_tables import contribution_table
         output.table(contribution_table(settled))
     elif explain:
-        from ..engine.explain import explain_text
-        output.line("\n\n".join(explain_text(settled.pack, entry, lang.value)
+        from ..engine import explain as explaining
+        output.line("\n\n".join(explaining.explain_text(settled.pack, entry, lang.value)
                                 for entry in settled.settlements))
     elif html is not None:
-        from ..engine.picture import explain_html
-        write_page(html, explain_html(settled.pack, list(settled.settlements), lang.value))
+        from ..engine import picture
+        write_page(html, picture.explain_html(settled.pack, list(settled.settlements), lang.value))
         output.line(str(html))
     else:
         from .settle_tables import claim_tables

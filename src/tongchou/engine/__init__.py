@@ -12,5 +12,5 @@ from .situation import Claim, Person, Situation, StatusSpan, situate
 
 __all__ = ["Claim", "ContributionShare", "Flow", "LayerRule", "LayerTrace", "Person", "RuleCache",
            "Settlement", "Situation", "State", "StatusSpan", "amount_fields", "budget_split",
-           "claim_order", "contribution_shares", "flows_of", "resolve", "settle_claim",
-           "settle_year", "situate"]
+           "claim_order", "contribution_shares", "explain", "flows_of", "picture", "resolve",
+           "settle_claim", "settle_year", "situate"]

@@ -252,6 +252,7 @@ class _Stay:
             low, high = todo.pop()
             if high - low > 1 and self.at(low)[1] != self.at(high)[1]:
                 middle = (low + high) // 2
+                self.at(middle)
                 todo += [(low, middle), (middle, high)]
         return sorted(self.known)
 

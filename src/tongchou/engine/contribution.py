@@ -11,8 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from ..errors import Refusal
 from ..money import PPM, divide_rounded, share_out
-from ..policy.model import Contribution, Pack
-from ..policy.values import Cell, unique
+from ..policy import Cell, Contribution, Pack, unique
 from .situation import competing, date_class, holds, person_class
 
 

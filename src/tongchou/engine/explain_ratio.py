@@ -129,6 +129,9 @@ def _bracket_lines(view: View, tiers: TierRule) -> list[Line]:
 def _true_up_lines(view: View, tiers: TierRule) -> list[Line]:
     """Entitlement of the year so far, less what was granted before."""
     trace, seen = view.trace, view.trace.seen
+    if not seen:                                # a trace of the kernel: amounts, no look-ups
+        return [Line("ratio", label("ratio"), say("true_up_bare"), sum(trace.tier_amounts),
+                     "ratio", trace.rule.clauses)]
     stretches = [_stretch(low, high, rate) for low, high, rate in tier_stretches(
         tiers, trace.slope_ppm, seen["borne"], trace.tier_to) if high > low]
     clauses = view.clauses([clause for own in tiers.clauses for clause in own])
@@ -147,6 +150,9 @@ def _fill_line(view: View) -> Line:
     trace, seen = view.trace, view.trace.seen
     share, of, per = trace.rule.fill
     amount = trace.tier_amounts[0]
+    if not seen:
+        words = say("fill_bare", rate=percent_text(share), of=parts_title(of))
+        return Line("fill", label("fill"), words, amount, "ratio", trace.rule.clauses)
     key = "fill" if amount else "fill_none"
     words = say(key, left=seen["fill_left"], rate=percent_text(share), of=parts_title(of),
                 cost=seen["fill_cost"])

@@ -165,6 +165,10 @@ def deductible_lines(view: View) -> list[Line]:
     if rule is None:
         return [Line("deductible", label("deductible"), say("no_deductible"), 0, "",
                      trace.rule.clauses)]
+    clauses, notes = view.clauses(rule.clauses), view.notes(_deductible_values(view))
+    if not trace.seen:                          # a trace of the kernel: amounts, no look-ups
+        return [Line("deductible", label("deductible"), say("borne", fen=trace.deductible),
+                     trace.deductible, "deductible", clauses, notes)]
     formula, limiting = _standard(view, rule), "deductible"
     room = 0 if trace.seen.get("reached") else max(
         trace.seen["standard"] - trace.seen.get("used", 0), 0)
@@ -176,8 +180,8 @@ def deductible_lines(view: View) -> list[Line]:
     if trace.deductible < room:
         formula = say("cap_cuts", asked=formula, cap=say("only_base", fen=trace.measured))
         limiting = "base"
-    return [Line("deductible", label("deductible"), formula, trace.deductible, limiting,
-                 view.clauses(rule.clauses), view.notes(_deductible_values(view)))]
+    return [Line("deductible", label("deductible"), formula, trace.deductible, limiting, clauses,
+                 notes)]
 
 
 def _deductible_values(view: View) -> list[Value | None]:
@@ -316,10 +320,11 @@ def _cap_owner(pack: Pack, cap: CapRule) -> list[Words]:
 def penalty_lines(view: View) -> list[Line]:
     """What a missing referral cost the person, kept out of later layers."""
     trace, penalty = view.trace, view.layer.penalty
-    if trace.as_if is None:
+    if trace.rule.as_if is None:
         return []
-    return [Line("penalty", label("penalty"),
-                 say("penalty", as_if=trace.as_if.paid, paid=trace.paid),
+    words = say("penalty", as_if=trace.as_if.paid, paid=trace.paid) if trace.as_if \
+        else say("penalty_bare")
+    return [Line("penalty", label("penalty"), words,
                  trace.residues["penalty"], "", view.clauses(penalty.clauses if penalty else ()))]
 
 

@@ -67,6 +67,7 @@ PHRASES = {
     "waived": Words("起付标准为 0（免除）", "waived (0)"),
     "reached": Words("家庭中已有一人达到起付线，本次免除",
                      "a family member has reached it, so this claim is exempt"),
+    "borne": Words("本次计入起付线 {fen}", "{fen} borne on this claim"),
     "standard": Words("起付标准 {fen}", "standard {fen}"),
     "admission": Words("第 {n} 次住院起付标准 {fen}（{schedule}）",
                        "admission {n}: {fen} ({schedule})"),
@@ -109,6 +110,8 @@ PHRASES = {
     "true_up": Words("{entitled} - {granted}", "{entitled} - {granted}"),
     "true_up_none": Words("{entitled} 少于已付 {granted}，本次不付",
                           "{entitled} is less than {granted} paid before: nothing"),
+    "true_up_bare": Words("全年应付减去以前已付", "the year's entitlement less what was paid"),
+    "fill_bare": Words("补足到自付不超过 {rate} × {of}", "until the burden is {rate} × {of}"),
     "fill": Words("自付 {left} - {rate} × {of} {cost}", "burden {left} - {rate} × {of} {cost}"),
     "fill_none": Words("自付 {left} 不超过 {rate} × {of} {cost}，不需补足",
                        "burden {left} is within {rate} × {of} {cost}"),
@@ -134,6 +137,7 @@ PHRASES = {
     "cut_payment": Words("；被封顶线砍掉的金额 {fen} 为超封顶线部分",
                          "; the amount it cut off, {fen}, is the over-cap part"),
     # penalty, result
+    "penalty_bare": Words("不进入以后各层", "kept out of later layers"),
     "penalty": Words("按已转诊应付 {as_if} - 实付 {paid}，不进入以后各层；其余按已转诊留给以后各层",
                      "duly referred {as_if} - paid {paid}; kept out of later layers, which see "
                      "what a duly referred patient would have left"),

@@ -20,7 +20,7 @@ from .kernel_rules import (BASE_FROM, BASE_TO, CAP_LIMIT, CAP_SLOT, COUNTER, DED
                            DEDUCTIBLE_SLOT, FLAGS, LAYER, MEASURE, METHOD, OUT_COPAYMENT,
                            OUT_DEDUCTIBLE, OUT_EXCLUDED, OUT_OVER_CAP, OUT_PENALTY, PER_STAY,
                            PER_YEAR, RATE, RATIO, SCHEDULE_FROM, SCHEDULE_LAST,
-                           T_DRAWN, T_ROW, TIER_FROM, TIER_SLOT, TIER_TO, U,
+                           T_DRAWN, T_ROW, T_WIDTH, TIER_FROM, TIER_SLOT, TIER_TO, U,
                            YEAR_DIFFERENCE, YEAR_EACH_SIDE, cut_cost, general_rule,
                            rounded, wanted)
 from .plan import COUNTED, GENERAL, HAS_WHEN, MEASURES, MERGED, PERSON_PAYS, SCHEDULED, SEEN_GROSS, SHOWS, WEIGHTED, YEAR_CAPPED, Plan
@@ -133,6 +133,9 @@ def _chain(t, layers, n_scoped, mode, run, i, parts, facts, scoped, previous, ac
             continue
         bit = np.int64(1) << layer
         base, excluded = np.int64(0), np.int64(0)
+        if trace is not None:
+            for k in range(T_WIDTH):
+                trace[step, k] = 0
         for b in range(rows[U(q + BASE_FROM)], rows[U(q + BASE_TO)]):
             slot = U(bases[U(b), 0])
             taken = part[slot]

@@ -54,7 +54,8 @@ def title(node: Node | None) -> dict[str, str]:
     if node.items is None:
         both = text(node, "title")
         return {"zh": both, "en": both}
-    return {key: text(child, "title") for key, child in mapping(node, "title", ("zh", "en")).items()}
+    return {key: text(child, "title")
+            for key, child in mapping(node, "title", ("zh", "en")).items()}
 
 
 def _read(context: Context, name: str, node: Node, funds: set[str],

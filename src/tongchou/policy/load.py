@@ -59,7 +59,7 @@ def load_pack(name: str | Path, profile: str | Mapping[str, object] | None = Non
 
 def read_with_problems(path: Path, profile: str | Mapping[str, object] | None,
                        problems: list[PackError]) -> Pack | None:
-    """Like `load_pack` for a file, but collects faults (for lint); None when nothing is readable."""
+    """Like `load_pack` for a file, but collects faults (for lint); None if nothing is readable."""
     try:
         root = read_tree(path)
         return bind(root, profile, problems)
@@ -140,7 +140,8 @@ def _given(root: Node, profile: str | Mapping[str, object] | None,
         profiles = items["profiles"].items or {} if "profiles" in items else {}
         if profile not in profiles:
             raise PackError("unknown-profile", f"the pack has no profile {profile!r}",
-                            items.get("profiles", root).where, hint=reading.suggest(profile, profiles))
+                            items.get("profiles", root).where,
+                            hint=reading.suggest(profile, profiles))
         values = reading.mapping(reading.needed(profiles[profile], "profile", "values"), "values")
         entries = {name: reading.mapping(node, f"candidate {name}",
                                          ("value", "grade", "source", "note"))

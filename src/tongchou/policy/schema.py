@@ -90,7 +90,8 @@ def _layers(root: Node, context: Context, funds: dict[str, Fund], pots: dict[str
     node = needed(root, "a pack", "layers")
     entries = mapping(node, "layers")
     if not entries:
-        pack.problems.append(fault(node, "no-layers", "a pack needs at least one layer", "Add one."))
+        pack.problems.append(fault(node, "no-layers", "a pack needs at least one layer",
+                                   "Add one."))
     return [pack(lambda n=name, c=child: layer_reader.read_layer(context, n, c, set(funds), pots),
                  None) for name, child in entries.items()]
 
