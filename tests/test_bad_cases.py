@@ -43,7 +43,7 @@ MISSING = ("  psn_no: P1\n", '  insutype: "390"\n', '    med_type: "21"\n',
 
 # Readable, but impossible or unknown: refused.
 IMPOSSIBLE = {
-    "three decimals": ('"86420.00"', "86420.005", "bad-amount"),
+    "three decimals": ('"86420.00"', "86420.005", "too-many-decimals"),
     "not a number": ('"86420.00"', ".nan", "bad-amount"),
     "infinite": ('"86420.00"', ".inf", "bad-amount"),
     "words": ('"86420.00"', "many", "bad-amount"),
@@ -52,8 +52,8 @@ IMPOSSIBLE = {
     "Arabic digits": ('"86420.00"', "٨٦٤٢٠", "bad-amount"),
     "an exponent": ('"86420.00"', "8.642e4", "bad-amount"),
     "a sign of money": ('"86420.00"', "￥86420", "bad-amount"),
-    "absurdly much": ('"86420.00"', "9" * 30, "bad-amount"),
-    "longer than any number": ('"86420.00"', "9" * 5000, "bad-amount"),
+    "absurdly much": ('"86420.00"', "9" * 30, "amount-too-large"),
+    "longer than any number": ('"86420.00"', "9" * 5000, "amount-too-large"),
     "a negative amount": ('"86420.00"', '"-86420.00"', "negative-amount"),
     "a negative part": ('"4820.00"', "-4820.00", "negative-amount"),
     "a split that does not add up": ("79000.00", "79000.01", "split-does-not-add-up"),
@@ -63,7 +63,7 @@ IMPOSSIBLE = {
     "a settlement before the beginning": ("setl_time: 2023-03-18T10:00:00",
                                           "setl_time: 2023-03-01T10:00:00", "dates-out-of-order"),
     "a status that starts after it ends": ("to: 2023-12-31", "to: 2022-12-31",
-                                           "dates-out-of-order"),
+                                           "status-dates-out-of-order"),
     "a status recognised on another day": ("to: 2023-12-31", "recognised: 2023-06-01",
                                            "dates-out-of-order"),
     "born after the stay": ("brdy: 1958-03-01", "brdy: 2023-03-19", "dates-out-of-order"),

@@ -86,7 +86,7 @@ layers:
     budgets: {province: 50%, city: 20%, county: 30%}
     clause: TT-07
 """
-# Spends two years before the pack knows; everything else a claim can do is in PACK.
+# What is done to PACK: (piece, what stands there instead, code, beginning of the line named).
 FAULTS: dict[str, tuple[str, str, str, str]] = {
     "a layer without a clause": ("    clause: TT-06\n", "", "layer-without-clause", "  critical:"),
     "a number without a clause": ("amount: 200000, clause: TT-05", "amount: 200000",
@@ -131,7 +131,7 @@ FAULTS: dict[str, tuple[str, str, str, str]] = {
                                      "    deductible: {per: stay"),
     "a base that is always empty": ("    base: critical.unpaid\n", "    base: critical.penalty\n",
                                     "base-always-empty", "    title: {zh: 救助"),
-    "a base another layer has taken": ("    base: critical.unpaid\n", "    base: in_policy\n",
+    "a base another layer has taken": ("    base: critical.unpaid\n", "    base: first_self_pay\n",
                                        "base-always-empty", "    title: {zh: 救助"),
     "points above 100%": ("    ratio: 70%\n", "    ratio: 70%\n    adjust: [{for: {status: "
                           "allowance}, plus: 40%}]\n", "rate-above-100", "    adjust: [{for: "
@@ -162,7 +162,7 @@ def findings(text: str, folder: Path) -> list[lint.Finding]:
     """What lint finds in a pack."""
     path = folder / "pack.yaml"
     path.write_text(text, encoding="utf-8")
-    return check_pack(path)
+    return [one for one in check_pack(path, 4) if one.code != "cliffs-sampled"]
 
 
 def test_a_sound_pack_has_nothing_to_say(tmp_path: Path) -> None:
@@ -256,7 +256,8 @@ def test_the_command_prints_findings(tmp_path: Path,
                                      call: Callable[..., tuple[int, object, str]]) -> None:
     path = tmp_path / "pack.yaml"
     path.write_text(PACK, encoding="utf-8")
-    assert call("pack", "lint", path) == (0, f"{path}: 0 errors, 0 warnings, 0 notes\n", "")
+    code, text, _ = call("pack", "lint", path, "--quiet")
+    assert code == 0 and text.startswith(f"{path}: 0 errors, 0 warnings, ")
     path.write_text(PACK.replace("    ratio: 70%", "    ratio: 70"), encoding="utf-8")
     code, found, _ = call("pack", "lint", path, "--json")
     assert code == 1 and found[0]["code"] == "rate-without-unit"

@@ -43,6 +43,15 @@ from house_tree import (
 ALLOWED: dict[tuple[str, str], str] = {
     ("literal", "src/tongchou/policy/source.py"):
         "how large a file the loader reads; no number of any policy",
+    ("literal", "src/tongchou/engine/compile.py"): "a mask of 32 bits; no number of any policy",
+    ("public", "src/tongchou/engine/kernel.py"): "compiled functions: Numba infers the types",
+    ("public", "src/tongchou/engine/kernel_rules.py"): "compiled functions: Numba infers the types",
+    ("public", "src/tongchou/claims/grouping.py"): "compiled functions: Numba infers the types",
+    ("public", "src/tongchou/claims/scan.py"): "compiled functions: Numba infers the types",
+    ("function", "src/tongchou/engine/kernel.py:_chain"):
+        "the hot loop: each further call with all the tables costs more than a layer",
+    ("function", "src/tongchou/engine/kernel_rules.py:_evaluate"):
+        "the hot loop: each further call with all the tables costs more than a layer",
 }
 
 FILE_LINES_MAX = 400
@@ -275,8 +284,8 @@ def surface_advice(entry: Import) -> str | None:
     module, name = target_of(entry)
     surface = surface_of(module)
     if surface is None:
-        package = module.rpartition(".")[0]
-        if package != "tongchou":
+        package, _, tail = module.rpartition(".")
+        if package != "tongchou" and tail not in (surface_of(package) or ()):
             return f"reaches into {module}; import from {package}, and list it in its `__all__`."
         return f"`{name}` of {module} is private." if (name or "").startswith("_") else None
     if name is not None and name not in surface:

@@ -44,7 +44,7 @@ INSURANCE: dict[str, Term] = {
 }
 INSURANCE_OF_CODE = {term.national: name for name, term in INSURANCE.items()}
 
-# --- kinds of visit (med_type 医疗类别); longer codes fall back on their first two digits ----------
+# --- kinds of visit (med_type 医疗类别); longer codes fall back on their first two digits ---------
 VISITS: dict[str, Term] = {
     "outpatient": Term("outpatient", "普通门诊", "11"),
     "emergency": Term("emergency", "急诊", "13"),

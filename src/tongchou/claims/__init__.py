@@ -2,5 +2,5 @@
 from .case import Case, CaseDocument, ContributionQuestion, open_case, read_case
 from .case_settle import settle_claims, share_contribution
 
-__all__ = ["Case", "CaseDocument", "ContributionQuestion", "casefile", "open_case",
-           "promises", "read_case", "settle_claims", "share_contribution"]
+__all__ = ["Case", "CaseDocument", "ContributionQuestion", "casefile", "mapping", "open_case",
+           "promises", "read_case", "settle_claims", "share_contribution", "stream"]

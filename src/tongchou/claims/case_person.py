@@ -83,7 +83,8 @@ def _status(node: Node, pack: Pack) -> StatusSpan:
     last = fields.optional(items, "to")
     end = fields.day(last, "to") if last else ""
     if last:
-        fields.in_order(begin, end, last, f"the status {name} starts after it ends")
+        fields.in_order(begin, end, last, f"the status {name} starts after it ends",
+                        "status-dates-out-of-order")
     _check_recognised(items, begin)
     return StatusSpan(name, begin, end)
 

@@ -16,6 +16,7 @@ from ..policy import Node, suggest
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2})?\Z", re.ASCII)
+_NUMBER = re.compile(r"[+-]?\d+\.?(\d*)\Z", re.ASCII)
 _ANSWERS = {"true": True, "yes": True, "false": False, "no": False}
 
 
@@ -89,12 +90,20 @@ def fen(node: Node, field: str) -> int:
     try:
         amount = parse_yuan(word(node, field))
     except NumberFault as fault:
-        raise refused(node, "bad-amount", f"{field}: {fault}",
+        raise refused(node, _amount_code(node.text or ""), f"{field}: {fault}",
                       "Write yuan with at most two decimals, such as 86420.00.") from None
     if amount < 0:
         raise refused(node, "negative-amount", f"{field}: {node.text!r} is negative",
                       "Write the amount of the bill; a reversal is not a claim.")
     return amount
+
+
+def _amount_code(written: str) -> str:
+    """The code of a text that is no amount; a claims file gives the same ones."""
+    number = _NUMBER.match(written.strip())
+    if not number:
+        return "bad-amount"
+    return "too-many-decimals" if len(number[1].rstrip("0")) > 2 else "amount-too-large"
 
 
 def count(node: Node, field: str) -> int:
@@ -156,8 +165,9 @@ def coded(node: Node, field: str, name: str | None, known: Collection[str],
     return name
 
 
-def in_order(first: str, last: str, node: Node, message: str) -> None:
+def in_order(first: str, last: str, node: Node, message: str,
+             code: str = "dates-out-of-order") -> None:
     """Refuses dates out of order, at the later one's node."""
     if last < first:
-        raise refused(node, "dates-out-of-order", f"{message} ({last} is before {first})",
+        raise refused(node, code, f"{message} ({last} is before {first})",
                       "Exchange or correct the dates.")

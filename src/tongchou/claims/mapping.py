@@ -22,7 +22,7 @@ from .expressions import Expression, Rename, Source, decimal_of, read_expression
 from .fields import elements, malformed, mapping, needed, optional, word
 from .rejects import Fault, Faults
 
-KEYS = ("columns", "where", "assumptions", "note")
+KEYS = ("pack", "profile", "columns", "where", "assumptions", "note")
 MICRO = 6
 FILTERS = ("column", "in", "not_in", "at_least", "at_most", "present", "reason")
 
@@ -66,6 +66,8 @@ class Mapping:
     assumptions: tuple[str, ...] = ()
     digest: str = ""
     file: str = ""
+    pack: str = ""
+    profile: str = ""
 
     def columns_read(self, present: list[str]) -> list[str]:
         """Columns of a file this mapping (or a field without one) reads, in the file's order.
@@ -140,7 +142,9 @@ def mapping_of(root: Node) -> Mapping:
         if optional(items, "assumptions") else ()
     plain = json.dumps(root.plain(), sort_keys=True, ensure_ascii=False)
     digest = hashlib.sha256(plain.encode()).hexdigest()[:16]
-    return Mapping(_ordered(expressions), filters, said, digest, root.file)
+    named = {key: word(items[key], key) if optional(items, key) else ""
+             for key in ("pack", "profile")}
+    return Mapping(_ordered(expressions), filters, said, digest, root.file, **named)
 
 
 def _fields_known(columns: Node) -> list[str]:

@@ -103,7 +103,7 @@ def run_metadata(pack: Pack, mapping_hash: str, assumptions: list[str]) -> dict[
 def candidates(pack: Pack) -> list[dict[str, str]]:
     """The candidate values a run rests on, as every output must say."""
     return [{"parameter": found.parameter, "value": found.text, "grade": found.grade,
-             "clause": found.clause} for found in pack.candidates]
+             "source": found.source, "clause": found.clause} for found in pack.candidates]
 
 
 def open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:

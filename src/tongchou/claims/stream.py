@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -65,7 +65,8 @@ class RejectLog:
     """Where rejects go: rows of batches with their file, and rows judged in partitions."""
 
     def __init__(self, write: Callable[[pa.Table], None]) -> None:
-        self._write = write
+        self._write_table = write
+        self._counts: Counter[tuple[str, str]] = Counter()
         self._files: list[str] = []
         self._bases: list[int] = []
 
@@ -73,6 +74,18 @@ class RejectLog:
         """From row number `base` of the run on, rows belong to this file."""
         self._files.append(name)
         self._bases.append(base)
+
+    def _write(self, found: pa.Table) -> None:
+        self._write_table(found)
+        kinds = found.select(["code", "reason"]).group_by(["code", "reason"]).aggregate(
+            [([], "count_all")])
+        for row in kinds.to_pylist():
+            self._counts[row["code"], row["reason"]] += row["count_all"]
+
+    def reasons(self) -> list[dict[str, object]]:
+        """How many rows each reason rejected, most frequent first."""
+        return [{"rows": count, "code": code, "reason": reason} for (code, reason), count in
+                sorted(self._counts.items(), key=lambda item: (-item[1], item[0]))]
 
     def batch(self, batch: Batch, piece: Piece) -> int:
         """The faulty rows of a batch; gives their number."""
@@ -209,7 +222,7 @@ def settle_files(pack: Pack, claims: Path, out: Path, mapping: Mapping | None = 
         run.settle(shuffle, log, write)
     made = run.tally.as_dict(time.perf_counter() - begun)
     return made | {
-        "rows": run.tally.rows, "out": str(out),
+        "rows": run.tally.rows, "reasons": log.reasons(), "out": str(out),
         "rejects": str(rejected_to) if run.tally.rejected else None, "pack": pack.name,
         "pack_hash": pack.pack_hash, "profile": pack.profile,
         "candidates": results.candidates(pack), "mapping_hash": mapping.digest or None,

@@ -5,12 +5,13 @@ plan and the kernel are modules of their own, loaded by who needs them.
 """
 from .contribution import ContributionShare, contribution_shares
 from .flows import Flow, amount_fields, budget_split, flows_of
-from .reference import (LayerTrace, RuleCache, Settlement, State, claim_order, settle_claim,
-                        settle_year)
+from .records import LayerTrace, Settlement, State
+from .reference import RuleCache, claim_order, settle_claim, settle_year
 from .rules import LayerRule, resolve
 from .situation import Claim, Person, Situation, StatusSpan, situate
 
 __all__ = ["Claim", "ContributionShare", "Flow", "LayerRule", "LayerTrace", "Person", "RuleCache",
            "Settlement", "Situation", "State", "StatusSpan", "amount_fields", "budget_split",
-           "claim_order", "contribution_shares", "explain", "flows_of", "picture", "resolve",
-           "settle_claim", "settle_year", "situate"]
+           "checks", "claim_order", "columns", "compile", "contribution_shares", "explain",
+           "flows_of", "kernel", "picture", "plan", "replay", "resolve", "settle_claim",
+           "settle_year", "situate", "situation", "trace"]

@@ -16,7 +16,8 @@ from ..errors import Refusal
 from ..money import FEN, PPM, yuan_grouped
 from ..policy import Cell, Pack, Value, lint
 from ..terms import PART_NAMES
-from .reference import RuleCache, Settlement, State, settle_claim
+from .records import Settlement, State
+from .reference import RuleCache, settle_claim
 from .rules import LayerRule, layer_dimensions, layer_values, resolve
 from .situation import Claim, Person
 

@@ -12,11 +12,10 @@ import numpy as np
 
 from ..errors import Refusal
 from ..money import PPM
-from ..policy.model import Layer, Pack
-from ..policy.values import Table, Value
+from ..policy import Layer, Pack, Table, Value
 from . import plan as p
 from .plan_parts import StepParts, place_parts
-from .reference import RESIDUE_NAMES
+from .records import RESIDUE_NAMES
 from .rules import DeductibleRule, LayerRule, layer_dimensions, layer_values, resolve
 from .situation import LOOKBACK
 
@@ -69,7 +68,7 @@ def used_dimensions(pack: Pack) -> tuple[tuple[str, tuple[str, ...]], ...]:
     if "date" in named:
         named["date"] = dict.fromkeys(("0001-01-01", *pack.date_edges))
     return tuple((dimension, tuple(names) if dimension == "date" else
-                  (*(name for name in names if name != "other"), "other"))
+                  (*names, "(any other class)" if "other" in names else "other"))
                  for dimension, names in named.items())
 
 

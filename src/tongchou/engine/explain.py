@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..money import percent_text, yuan_grouped, yuan_text
-from ..policy.model import Pack
-from ..policy.values import unique
+from ..policy import Pack, unique
 from ..terms import PART_NAMES
 from .explain_ratio import ratio_lines
 from .explain_steps import (Line, View, base_lines, binding_term, cell_of, cited_words,
@@ -22,7 +21,7 @@ from .explain_words import (HEADINGS, Words, budget_title, class_title, dimensio
                             fund_title, joined, label, layer_title, pack_title, part_title, say,
                             status_title, titled)
 from .flows import budget_split, flows_of
-from .reference import LayerTrace, Settlement
+from .records import LayerTrace, Settlement
 from .rules import resolve
 from .situation import holds
 

@@ -2,10 +2,10 @@
 from __future__ import annotations
 
 from ..money import PPM, percent_text, yuan_grouped
-from ..policy.model import Adjustment
+from ..policy import Adjustment
 from .explain_steps import Line, View, changed_words, fact_title, parts_title
 from .explain_words import Words, joined, label, say
-from .reference import tier_stretches
+from .amounts import tier_stretches
 from .rules import TierRule
 from .situation import holds
 

@@ -9,12 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..money import PPM, percent_text, yuan_grouped, yuan_text
-from ..policy.model import Adjustment, Layer, Pack
-from ..policy.values import Cell, Value, unique
+from ..policy import Adjustment, Cell, Layer, Pack, Value, unique
 from ..terms import PART_NAMES, PARTS
 from .explain_words import (HEADINGS, PERIODS, Words, joined, label, layer_title, number_text,
                             part_title, residue_title, say, status_title, titled)
-from .reference import LayerTrace, Settlement
+from .records import LayerTrace, Settlement
 from .rules import CapRule, DeductibleRule
 from .situation import LOOKBACK, holds
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..money import percent_text, yuan_grouped
-from ..policy.model import Pack
+from ..policy import Pack
 from ..terms import (INSURANCE, LEVELS, PARTS, PERSONS, PLACES, REFERRALS, RESIDUES, STATUSES,
                      VISITS)
 from .situation import LOOKBACK

@@ -8,10 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..money import PPM, share_out, yuan_text
-from ..policy.model import Pack
-from ..policy.values import unique
+from ..policy import Pack, unique
 from ..terms import FUND_FIELDS
-from .reference import LayerTrace, Settlement
+from .records import LayerTrace, Settlement
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ from .kernel_rules import (BASE_FROM, BASE_TO, CAP_LIMIT, CAP_SLOT, COUNTER, DED
                            T_DRAWN, T_ROW, T_WIDTH, TIER_FROM, TIER_SLOT, TIER_TO, U,
                            YEAR_DIFFERENCE, YEAR_EACH_SIDE, cut_cost, general_rule,
                            rounded, wanted)
-from .plan import COUNTED, GENERAL, HAS_WHEN, MEASURES, MERGED, PERSON_PAYS, SCHEDULED, SEEN_GROSS, SHOWS, WEIGHTED, YEAR_CAPPED, Plan
+from .plan import (COUNTED, GENERAL, HAS_WHEN, MEASURES, MERGED, PERSON_PAYS, SCHEDULED,
+                   SEEN_GROSS, SHOWS, WEIGHTED, YEAR_CAPPED, Plan)
 from .specialise import load_kernel
 
 SUM_LIMIT_FEN = 8 * 10 ** 12
@@ -103,8 +104,8 @@ def _common_rule(t, q, flags, acc, mine, base, mode):
 
 
 @njit(forceinline=True, _nrt=False)
-def _chain(t, layers, n_scoped, mode, run, i, parts, facts, scoped, previous, acc, mine, part, gross,
-           paid_out, trace):
+def _chain(t, layers, n_scoped, mode, run, i, parts, facts, scoped, previous, acc, mine, part,
+           gross, paid_out, trace):
     """All layers of one plan on one claim (reference._run).
 
     Returns the person's part, the basic deductible and the capped layers as bits.
@@ -225,8 +226,8 @@ def _best_status(t, key, mask, held_only, i, parts, facts, scoped, previous, acc
     status = _first_status(mask)
     best, least = -1, np.int64(0)
     while status >= 0:
-        person, _, _ = _chain(t, t.sizes[4], t.sizes[3], t.sizes[5], t.route[U(key[i]), U(status)], i,
-                              parts, facts, scoped, previous, acc, mine, part, gross, paid_out,
+        run = t.route[U(key[i]), U(status)]
+        person, _, _ = _chain(t, t.sizes[4], t.sizes[3], t.sizes[5], run, i, parts, facts, scoped, previous, acc, mine, part, gross, paid_out,
                               None)
         for s in range(slots):
             acc[U(s)] = saved[U(s)]

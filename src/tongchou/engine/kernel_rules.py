@@ -82,7 +82,8 @@ def _deductible_amount(t, q, acc, mine, parts, i, mode):
     """The standard of this claim before what was borne earlier."""
     rows = t.rows
     if rows[U(q + SHARE)] > 0:
-        amount = max(rounded(_cost(parts, i, rows[U(q + SHARE_OF)]) * rows[U(q + SHARE)], mode), rows[U(q + FLOOR)])
+        exact = _cost(parts, i, rows[U(q + SHARE_OF)]) * rows[U(q + SHARE)]
+        amount = max(rounded(exact, mode), rows[U(q + FLOOR)])
         return min(amount, rows[U(q + CEILING)])
     if rows[U(q + COUNTER)] >= 0:
         at = rows[U(q + SCHEDULE_FROM)] + acc[U(mine + t.counters[U(rows[U(q + COUNTER)])])]
@@ -103,7 +104,8 @@ def _deductible_room(t, q, acc, mine, parts, i, scoped, mode):
     elif rows[U(q + DEDUCTIBLE)] == PER_EPISODE:
         amount = max(amount - scoped[rows[U(q + DEDUCTIBLE_SLOT)], i], 0)
     if rows[U(q + TOTAL_SLOT)] >= 0:
-        amount = min(amount, max(rows[U(q + TOTAL_LIMIT)] - acc[U(mine + rows[U(q + TOTAL_SLOT)])], 0))
+        used = acc[U(mine + rows[U(q + TOTAL_SLOT)])]
+        amount = min(amount, max(rows[U(q + TOTAL_LIMIT)] - used, 0))
     return amount
 
 
@@ -133,7 +135,8 @@ def _rated(t, q, acc, mine, measured, counted, slope, low, high, mode, trace, st
         return amount
     owner = 0 if rows[U(q + TIER_OWNER)] == 0 else mine
     if method == YEAR_TRUE_UP:
-        borne = low - acc[U(owner + rows[U(q + TIER_SLOT)])] + acc[U(owner + rows[U(q + BORNE_SLOT)])]
+        borne = low - acc[U(owner + rows[U(q + TIER_SLOT)])]
+        borne += acc[U(owner + rows[U(q + BORNE_SLOT)])]
         low = np.int64(0) if rows[U(q + NET)] else borne
     before = np.int64(0)
     running = np.int64(0)
@@ -207,14 +210,17 @@ def _evaluate(t, q, acc, mine, parts, facts, scoped, i, base, measured, mode, tr
             trace[step, T_TIERS] = payable
     else:
         if rows[U(q + FACT)] >= 0:
-            slope = min(max(facts[rows[U(q + FACT)], i] - rows[U(q + SLOPE_ABOVE)], 0) * rows[U(q + SLOPE)], rows[U(q + SLOPE_MOST)])
+            above = max(facts[rows[U(q + FACT)], i] - rows[U(q + SLOPE_ABOVE)], 0)
+            slope = min(above * rows[U(q + SLOPE)], rows[U(q + SLOPE_MOST)])
         if method >= YEAR_EACH_SIDE and method <= YEAR_TRUE_UP:
-            cumulated = acc[U((0 if rows[U(q + TIER_OWNER)] == 0 else mine) + rows[U(q + TIER_SLOT)])]
+            owner = 0 if rows[U(q + TIER_OWNER)] == 0 else mine
+            cumulated = acc[U(owner + rows[U(q + TIER_SLOT)])]
         low = cumulated if rows[U(q + NET)] else cumulated + deductible
         high = low + counted
         payable = np.int64(0)
         if method == RATIO:
-            payable = rounded(counted * min(t.tiers[U(rows[U(q + TIER_FROM)]), 1] + slope, PPM), mode)
+            rate = min(t.tiers[U(rows[U(q + TIER_FROM)]), 1] + slope, PPM)
+            payable = rounded(counted * rate, mode)
             if trace is not None:
                 trace[step, T_TIERS] = payable
         elif counted > 0 or method == YEAR_TRUE_UP:
@@ -237,7 +243,8 @@ def _evaluate(t, q, acc, mine, parts, facts, scoped, i, base, measured, mode, tr
         over = min(covered - counted, unpaid - below)
         if paid < payable:
             cut = payable - paid
-            if not (rows[U(q + CUT_AS_PAYMENT)] or minimum or method == BRACKET or method == YEAR_TRUE_UP):
+            plain = method != BRACKET and method != YEAR_TRUE_UP and not minimum
+            if plain and not rows[U(q + CUT_AS_PAYMENT)]:
                 cut = cut_cost(rows, t.tiers, q, slope, low, high, paid)
             over += min(cut, unpaid - below - over)
     capped = paid < payable or counted < covered
@@ -272,7 +279,8 @@ def _move(t, q, acc, mine, parts, scoped, i, base, measured, deductible, low, hi
         if rows[U(q + NET)]:
             acc[U(owner + rows[U(q + TIER_SLOT)])] += high - low
         else:
-            acc[U(owner + rows[U(q + TIER_SLOT)])] += measured if rows[U(q + MEASURE)] >= 0 else deductible + high - low
+            gross = measured if rows[U(q + MEASURE)] >= 0 else deductible + high - low
+            acc[U(owner + rows[U(q + TIER_SLOT)])] += gross
         if method == YEAR_TRUE_UP:
             acc[U(owner + rows[U(q + GRANTED_SLOT)])] += payable
             acc[U(owner + rows[U(q + BORNE_SLOT)])] += deductible

@@ -10,15 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from ..money import divide_rounded, yuan_grouped
-from ..policy.model import Pack
-from ..policy.values import unique
+from ..policy import Pack, unique
 from .explain import (ExplainedLayer, assumptions_for, cited_clauses, explain_lines, not_applied,
                       payers, person_parts, situation_words)
 from .explain_steps import CandidateNote, Line, cited_words, status_line
 from .explain_words import HEADINGS, Words, class_title, fill, pack_title, status_title
 from .picture_sankey import PAYER_COLOURS, PERSON_COLOUR, sankey_svg
 from .picture_style import STYLE
-from .reference import Settlement
+from .records import Settlement
 
 WORDS = {
     "title": Words("结算说明", "How this was settled"),

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from html import escape
 
 from ..money import yuan_grouped
-from ..policy.model import Pack
+from ..policy import Pack
 from ..terms import PART_NAMES
 from .explain import wrapped
 from .explain_words import HEADINGS, Words, fund_title, layer_title, part_title, say
-from .reference import Settlement
+from .records import Settlement
 
 PIXEL = 100                                    # hundredths
 WIDTH, LEFT, RIGHT, TOP, HEIGHT = 980, 118, 168, 62, 250

@@ -12,13 +12,13 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import Refusal
-from ..policy.model import Pack
+from ..policy import Pack
 from .plan_parts import StepParts
 from .rules import LayerRule
 
 NEVER = 1 << 60  # an amount no bill reaches: "no ceiling"
 
-# Columns of `Tables.rows`, one rule row after the other. *_FROM and *_TO are ranges in other tables.
+# Columns of `Tables.rows`, one row after the other. *_FROM and *_TO are ranges in other tables.
 ROW_FIELDS = (
     "LAYER", "WHEN_FROM", "WHEN_TO", "BASE_FROM", "BASE_TO", "MEASURE",
     "DEDUCTIBLE", "SCHEDULE_FROM", "SCHEDULE_LAST", "COUNTER", "DEDUCTIBLE_SLOT",

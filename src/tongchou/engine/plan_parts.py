@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ..money import PPM
 from ..terms import PART_NAMES
-from .reference import RESIDUE_NAMES
+from .records import RESIDUE_NAMES
 from .rules import LayerRule
 
 UNPAID = ("deductible", "copayment", "over_cap")

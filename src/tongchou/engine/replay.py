@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ..errors import Refusal
-from ..policy.model import Pack
-from .reference import RuleCache, Settlement, claim_order, settle_year
+from ..policy import Pack
+from .records import Settlement
+from .reference import RuleCache, claim_order, settle_year
 from .situation import Claim, Person, StatusSpan, situate
 
 REFUNDS = ("refuse_unless_last", "recompute")

@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 
 from ..errors import Refusal
 from ..money import PPM, divide_rounded
-from ..policy.load import unset_choice
-from ..policy.model import Adjustment, Cap, Deductible, Layer, Pack, Tiers
-from ..policy.values import Cell, Value, unique
+from ..policy import (Adjustment, Cap, Cell, Deductible, Layer, Pack, Tiers, Value, unique,
+                      unset_choice)
 from ..terms import PART_NAMES
 from .situation import LOOKBACK, holds
 

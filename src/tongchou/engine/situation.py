@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..errors import Refusal
-from ..policy.model import ClassRule, Pack
-from ..policy.values import Cell
+from ..policy import Cell, ClassRule, Pack
 
 LOOKBACK = "@lookback"
 

@@ -219,10 +219,10 @@ def _cap_lines(s: _Structure, layer: int, low: str) -> list[str]:
 def cache_folder() -> Path:
     """Where written kernels and their compiled code are kept (TONGCHOU_CACHE, or the user's)."""
     wanted = os.environ.get("TONGCHOU_CACHE") or os.environ.get("XDG_CACHE_HOME")
-    folder = Path(wanted) if wanted else Path.home() / ".cache"
+    folder = Path(wanted) if wanted else Path.home().joinpath(".cache")
     try:
-        (folder / "tongchou").mkdir(parents=True, exist_ok=True)
-        return folder / "tongchou"
+        folder.joinpath("tongchou").mkdir(parents=True, exist_ok=True)
+        return folder.joinpath("tongchou")
     except OSError:
         return Path(tempfile.mkdtemp(prefix="tongchou-"))
 
@@ -231,12 +231,12 @@ def load_kernel(plan: Plan) -> tuple[ModuleType, np.ndarray]:
     """The written kernel's module (compiled code cached by structure) and its `place` table."""
     text, place = source(plan)
     own = Path(__file__).parent
-    text += "".join(f"# {name} {hashlib.sha256((own / name).read_bytes()).hexdigest()[:12]}\n"
+    text += "".join(f"# {name} {hashlib.sha256(own.joinpath(name).read_bytes()).hexdigest()[:12]}\n"
                     for name in ("kernel.py", "kernel_rules.py"))
     name = f"kernel_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     if name in sys.modules:
         return sys.modules[name], place
-    path = cache_folder() / f"{name}.py"
+    path = cache_folder().joinpath(f"{name}.py")
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
         draft = path.with_suffix(f".{os.getpid()}.tmp")
         draft.write_text(text, encoding="utf-8")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..policy.model import Pack
+from ..policy import Pack
 from ..terms import PART_NAMES
 from .compile import compile_pack
 from .kernel import settle_units
@@ -18,7 +18,8 @@ from .kernel_rules import (T_BASE, T_CAPPED, T_CAPS, T_COPAYMENT, T_CUMULATED, T
                            T_DRAWN, T_EXCLUDED, T_FROM, T_MEASURED, T_MINIMUM, T_OVER, T_PAID,
                            T_PAYABLE, T_BELOW, T_PENALTY, T_ROW, T_SLOPE, T_TIERS, T_TO, T_WIDTH)
 from .plan import ROW_FIELDS, Plan
-from .reference import LayerTrace, Settlement, claim_order
+from .records import LayerTrace, Settlement
+from .reference import claim_order
 from .situation import Claim, Person, Situation, situate
 
 BASE_LIMIT, CAP_LIMIT, TIER_LIMIT = T_CAPS - T_DRAWN, (T_TIERS - T_CAPS) // 2, T_WIDTH - T_TIERS

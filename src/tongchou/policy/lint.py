@@ -57,8 +57,11 @@ def read_and_check(path: Path) -> tuple[list[Finding], list[tuple[Variant, Pack]
 def _semantic(packs: list[tuple[Variant, Pack]]) -> list[Finding]:
     reach, found = Reach(), list(check_classes(packs[0][1]))
     for variant, pack in packs:
-        explore(pack, reach)
-        found += [in_reading(one, variant) for one in check_values(pack)]
+        if not any(layer.unset for layer in pack.layers):
+            explore(pack, reach)
+        told = {(one.code, one.line, one.column, one.file) for one in found}
+        found += [in_reading(one, variant) for one in check_values(pack)
+                  if not variant.reading or (one.code, one.line, one.column, one.file) not in told]
     return [*found, *findings_of(reach)]
 
 

@@ -206,7 +206,7 @@ def _can_fill(pack: Pack, layer: Layer, part: str, boxes: dict[str, Possible | N
     """Whether a part can hold money when it comes to a layer."""
     if part in PART_NAMES:
         return not any(_always(other, boxes.get(other.name), boxes[layer.name])
-                       and any(item.part == part and item.weight is None for item in other.base)
+                       and any(item.part == part and _takes(item.weight) for item in other.base)
                        for other in pack.layers[:_index(pack, layer)] if not other.unset)
     name, _, tail = part.partition(".")
     other = pack.layer(name)
@@ -218,6 +218,11 @@ def _can_fill(pack: Pack, layer: Layer, part: str, boxes: dict[str, Possible | N
             _can_fill(pack, layer, item.part, boxes) for item in other.base):
         return True
     return met and _leaves(other, tail)
+
+
+def _takes(weight: Value | None) -> bool:
+    """Whether a base item surely takes its part: any written weight but 0% takes it whole."""
+    return weight is None or (isinstance(weight, Constant) and weight.number > 0)
 
 
 def _index(pack: Pack, layer: Layer) -> int:

@@ -116,13 +116,15 @@ def _repeat(root: Node, variant: Variant, problems: list[PackError]) -> list[Pac
     tries: dict[tuple[str, str, str], int] = {}
     gone: set[str] = set()
     for _ in range(ROUNDS):
-        fresh = [problem for problem in problems if not _follows(problem, gone)]
         if not problems:
             break
-        for problem in fresh:
-            found.setdefault((problem.code, problem.where, problem.message), problem)
-        for problem in problems:
+        stands = [(one, str((*path_at(root, one.where), "", "")[1])) for one in problems]
+        faulty = {name for _, name in stands if name}
+        first = [one for one, name in stands if not _follows(one, (gone | faulty) - {name})]
+        for problem in first or problems:
             key = (problem.code, problem.where, problem.message)
+            if not _follows(problem, gone):
+                found.setdefault(key, problem)
             tries[key] = tries.get(key, -1) + 1
             root = _repaired(root, problem, tries[key], gone)
         problems = []
@@ -131,9 +133,10 @@ def _repeat(root: Node, variant: Variant, problems: list[PackError]) -> list[Pac
 
 
 def _follows(problem: PackError, gone: set[str]) -> bool:
-    """True for a fault that only says that something taken out for its own fault is missing."""
+    """True for a fault that only says that something faulty itself, or taken out, is missing."""
     return problem.code.startswith("unknown-") and any(
-        f"`{name}`" in problem.message or f"'{name}" in problem.message for name in gone)
+        f"`{name}`" in problem.message or f"'{name}'" in problem.message
+        or f"'{name}." in problem.message for name in gone)
 
 
 def path_at(root: Node, where: str) -> Path:

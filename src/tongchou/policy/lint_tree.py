@@ -58,7 +58,7 @@ def _numbers(node: Node, covered: bool) -> Iterator[Finding]:
                       f"no clause stands over the number {node.text}",
                       "Add `clause:` beside it or to the mapping around it.")
     for key, child in (node.items or {}).items():
-        if key not in NOT_NUMBERS:
+        if key not in NOT_NUMBERS or child.items is not None:
             yield from _numbers(child, covered)
     for child in node.elements or ():
         yield from _numbers(child, covered)
@@ -74,14 +74,24 @@ def _unused(root: Node) -> Iterator[Finding]:
     for name, node in section(root, "parameters").items():
         if name not in used:
             yield _nobody(root, "parameters", name, "warning", "no rule asks for it", node)
-    pots = {part.text for layer in section(root, "layers").values() for part in
-            (layer.items or {}).get("cap", Node("", 0, 0)).walk()}
+    pots = {name for layer in section(root, "layers").values()
+            for name in _pots_of((layer.items or {}).get("cap"))}
     for name in section(root, "pots"):
         if name not in pots:
             yield _nobody(root, "pots", name, "warning", "no layer names it under `cap:`")
     yield from _unused_words(root, "facts", "fact")
     yield from _unused_words(root, "funds", "fund")
     yield from _unused_classes(root)
+
+
+def _pots_of(cap: Node | None) -> set[str]:
+    """Pots named by a `cap:`, in a list and in every reading too."""
+    if cap is None or (cap.items is not None and "choose" not in cap.items):
+        return set()
+    if cap.text is not None:
+        return {cap.text}
+    branches = [child for key, child in (cap.items or {}).items() if key != "choose"]
+    return set().union(*(_pots_of(part) for part in (*branches, *(cap.elements or ()))), set())
 
 
 def _nobody(root: Node, kind: str, name: str, severity: str, why: str,
@@ -120,8 +130,10 @@ def _unused_classes(root: Node) -> Iterator[Finding]:
             named |= mentions(root.items[name])
     named |= _mentioned_by_profiles(root)
     for kind, dimension in _DIMENSION_OF.items():
+        # Where rules name some class of an institution, person or age, the others are its rest.
+        rest = kind not in ("diseases", "statuses") and dimension in {d for d, _ in named}
         for name, node in section(root, kind).items():
-            if (dimension, name) not in named:
+            if (dimension, name) not in named and not rest:
                 severity = "warning" if kind == "statuses" else "note"
                 yield _nobody(root, kind, name, severity,
                               "no rule tells it from the others", node)

@@ -1,0 +1,110 @@
+"""`tongchou batch`: a claims file of any size, settled into Parquet (成批结算)."""
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import CaseError
+from . import output
+
+SHOWN_AFTER_SECONDS = 2.0
+
+
+def batch(
+    claims: Annotated[Path, typer.Argument(metavar="CLAIMS", help="A Parquet or CSV file of "
+                                           "claims, or a folder of them.")],
+    out: Annotated[Path, typer.Option(metavar="OUT.parquet", help="Where the results go; rows "
+                                      "that cannot be settled go to OUT.rejects.parquet.")],
+    pack: Annotated[str | None, typer.Option(help="CITY/REGIME of a shipped pack, or the path of "
+                                             "a pack file; goes before the mapping's own.")]
+    = None,
+    profile: Annotated[str | None, typer.Option(help="A named set of candidate values of the "
+                                                "pack.")] = None,
+    mapping: Annotated[Path | None, typer.Option(metavar="MAP.yaml", help="How the columns of "
+                                                 "the file become fields of a claim.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    threads: Annotated[int | None, typer.Option(min=1, max=64, help="Processor cores to use; all "
+                                                "when not given.")] = None,
+) -> None:
+    """Settle a claims file: every row is settled, or stands in OUT.rejects.parquet with a reason.
+
+    Exit codes: 0 every row settled; 1 some rows rejected; 2 wrong usage, or something that
+    cannot be read. docs/claims-files.md describes the columns and the mapping file.
+    """
+    from ..claims import mapping as mappings
+    from ..policy import load_pack
+    read = mappings.read_mapping(mapping) if mapping else mappings.Mapping()
+    name, beside = (pack, None) if pack else (read.pack, mapping.parent if mapping else None)
+    if not name:
+        raise CaseError("no-pack", "neither `--pack` nor the mapping names a pack",
+                        str(mapping or claims), hint="Add --pack CITY/REGIME; `tongchou pack "
+                        "list` shows the shipped ones.")
+    bound = load_pack(name, profile or read.profile or None, beside)
+    from ..claims import stream
+    with _Bar(sys.stderr.isatty() and not as_json) as bar:
+        made = stream.settle_files(bound, claims, out, read, threads or _cores(), bar.show)
+    if as_json:
+        output.json_object(made)
+    else:
+        _say(made)
+    if made["rejected"]:
+        raise typer.Exit(1)
+
+
+def _cores() -> int:
+    """Processor cores this process may use."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
+
+
+def _say(made: dict[str, object]) -> None:
+    """The run in a few lines for people."""
+    totals = made["totals"]
+    output.line(f"{made['claims']:,} claims of {made['persons']:,} persons settled in "
+                f"{made['seconds']:.1f} s ({made['claims_per_second']:,} a second) -> "
+                f"{made['out']}")
+    output.line(f"total {totals['medfee_sumamt']}, funds {totals['fund_pay_sumamt']}, hospitals "
+                f"{totals['hosp_part_amt']}, persons {totals['psn_part_amt']} yuan")
+    for found in made["candidates"]:
+        output.line(f"candidate value: {found['parameter']} = {found['value']}, grade "
+                    f"{found['grade']} ({found['clause']})")
+    for sentence in made["assumptions"]:
+        output.line(f"assumed: {sentence}")
+    if made["rejected"]:
+        output.line(f"{made['rejected']:,} rows were not settled; why stands in "
+                    f"{made['rejects']}:")
+        for found in made["reasons"]:
+            output.line(f"  {found['rows']:,} x {found['code']}: {found['reason']}")
+
+
+class _Bar:
+    """A progress bar on standard error that appears only when a run takes a while."""
+
+    def __init__(self, wanted: bool) -> None:
+        self._wanted, self._begun = wanted, time.monotonic()
+        self._bar, self._tasks = None, {}
+
+    def __enter__(self) -> "_Bar":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def show(self, stage: str, done: int, of: int) -> None:
+        """Moves the bar of a stage."""
+        if not self._wanted or time.monotonic() - self._begun < SHOWN_AFTER_SECONDS:
+            return
+        if self._bar is None:
+            from rich.console import Console
+            from rich.progress import Progress
+            self._bar = Progress(console=Console(stderr=True), transient=True)
+            self._bar.start()
+        if stage not in self._tasks:
+            self._tasks[stage] = self._bar.add_task(stage)
+        self._bar.update(self._tasks[stage], completed=done, total=of)
