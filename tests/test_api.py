@@ -52,3 +52,24 @@ def test_errors_form_one_tree() -> None:
     error = tongchou.Refusal("code", "message", "file:1:2", "SP-01", "do this")
     assert str(error) == "file:1:2: message [SP-01]\n  do this"
     assert list(error.as_dict()) == ["code", "message", "where", "clause", "hint"]
+
+
+def test_national_codes_and_our_names_say_the_same(folder: Path) -> None:
+    """Codes of the national tables, longer ones by their beginning, beside the words we use."""
+    national = {"insutype": 390, "gend": "2", "psn_type": "1403", "med_type": "2101",
+                "code": "2303", "referred": False}
+    ours = {"insutype": "residents", "gend": "female", "psn_type": "student",
+            "med_type": "inpatient", "code": "allowance", "referred": "no"}
+    read = []
+    for words in (national, ours):
+        person = {"psn_no": "P1", "statuses": [{"code": words["code"], "from": "2023-01-01"}],
+                  **{key: words[key] for key in ("insutype", "gend", "psn_type")}}
+        claim = {**MAPPING_CASE["claims"][0], "med_type": words["med_type"],
+                 "referred": words["referred"], "hosp_tags": []}
+        case = tongchou.settle({"person": person, "claims": [claim]}, folder / "pack.yaml",
+                               "candidate").case
+        read.append((case.persons, case.claims))
+    assert read[0] == read[1]
+    claim = read[0][1][0]
+    assert (claim.referral, claim.place, claim.end) == ("missing", "local", "2023-03-02")
+    assert claim.settled == "2023-03-02T12:00:00"

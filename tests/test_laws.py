@@ -135,7 +135,10 @@ def test_a_void_takes_back_exactly_what_was_settled(name: str, examples: int = E
 
 @of_every_pack
 def test_more_cost_never_brings_less(name: str, examples: int = EXAMPLES) -> None:
-    """Where this fails the pack has a cliff, which lint must then name."""
+    """Where this fails the pack has a cliff, which lint must then name.
+
+    Funds only: what a hospital bears above a share of the bill (BJ-57) shrinks with the bill.
+    """
     pack = PACKS[name]
     falls: list[str] = []
 

@@ -44,7 +44,8 @@ profiles:
   candidate:
     title: {zh: 候选值, en: candidates}
     values:
-      ratio: {value: {private: 40%, level1: 80%, level2: 70%, level3: 60%}, grade: C, source: a page}
+      ratio: {value: {private: 40%, level1: 80%, level2: 70%, level3: 60%}, grade: C,
+              source: a page}
       reading: {value: cost, grade: C, source: our reading}
 pots:
   year: {per: year, amount: 200000, clause: TT-05}
@@ -55,7 +56,8 @@ layers:
     for: {visit: [inpatient, outpatient]}
     except: {late: "yes"}
     base: in_policy
-    deductible: {per: stay, amount: {by: [hospital, age], level1: {child: 50, else: 100}, else: 300},
+    deductible: {per: stay, amount: {by: [hospital, age], level1: {child: 50, else: 100},
+                                     else: 300},
                  adjust: [{for: {status: allowance}, times: 50%}], clause: TT-04}
     ratio: $ratio
     adjust:
@@ -126,8 +128,9 @@ FAULTS: dict[str, tuple[str, str, str, str]] = {
     "an else that nothing reaches": ("borderline: 3000}", "borderline: 3000, else: 5}",
                                      "else-never-used", "    deductible: {per: year, amount: "
                                      "{by: status"),
-    "a table that forgets a class": ("level1: {child: 50, else: 100}, else: 300}",
-                                     "level1: {child: 50, else: 100}, level3: 300}", "table-gap",
+    "a table that forgets a class": ("                                     else: 300}",
+                                     "                                     level3: 300}",
+                                     "table-gap",
                                      "    deductible: {per: stay"),
     "a base that is always empty": ("    base: critical.unpaid\n", "    base: critical.penalty\n",
                                     "base-always-empty", "    title: {zh: 救助"),
@@ -188,8 +191,8 @@ def test_all_faults_of_the_spelling_are_found_at_once(tmp_path: Path) -> None:
               "base: [basic.unpaid,": "base: [basik.unpaid,", "above: 75%": "above: 175%",
               "    ratio: 70%": "    ratoi: 70%", "amount: 400000": "amount: plenty",
               "allowance: {clause: TT-02}": "allowanse: {clause: TT-02}",
-              "borderline: 3000": "borderlin: 3000", "grade: C, source: a page": "grade: Q, "
-              "source: a page"}
+              "borderline: 3000": "borderlin: 3000", "level3: 60%}, grade: C":
+              "level3: 60%}, grade: Q"}
     for old, new in broken.items():
         assert text.count(old) == 1
         text = text.replace(old, new)

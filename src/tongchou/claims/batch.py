@@ -16,7 +16,7 @@ from ..engine.kernel import SUM_LIMIT_FEN, run
 from ..engine.plan import Plan
 from ..policy import Pack
 from . import check, grouping, rejects, results, scan, table
-from .encode import CLAIM, OWNER, ROW_BITS, ROW_WHO, STATUS, Encoder, Layout
+from .encode import CLAIM, OWNER, ROW_BITS, ROW_WHO, Encoded, Encoder, Layout
 from .mapping import Mapping
 
 INVERSE = pow(scan.HASH_ODD & (1 << 64) - 1, -1, 1 << 64)
@@ -55,7 +55,7 @@ class Settled:
 class Batch:
     """Rows of a file as records; `faults` names the rows that are out."""
 
-    words: np.ndarray
+    rows: Encoded
     person: pa.Array
     claim: pa.Array
     faults: rejects.Faults
@@ -70,18 +70,18 @@ def read_batch(encoder: Encoder, mapping: Mapping, batch: pa.RecordBatch, rows: 
     columns, shown = mapping.apply(batch, rows, encoder.pack, faults)
     check.require(set(columns), "the claims file")
     bills = check.read_bills(columns, shown, faults, encoder.layout.text_ids)
-    words = encoder.encode(bills, columns, shown, faults, rows + base)
-    return Batch(words, bills.person, bills.claim, faults, batch.num_rows)
+    found = encoder.encode(bills, columns, shown, faults, rows + base)
+    return Batch(found, bills.person, bills.claim, faults, batch.num_rows)
 
 
 def settle_partition(plan: Plan, layout: Layout, part: Partition, partition_bits: int,
                      schema: pa.Schema, threads: int = 1) -> Settled:
     """Orders, judges and settles the records of one partition."""
-    records = part.records
+    shift = 64 - partition_bits - grouping.RADIX_BITS * grouping.RADIX_PASSES
+    part = _in_order(part, grouping.radix_order(part.records, shift))
+    records, rows = part.records, np.arange(len(part.records))
     offsets, data = _claim_texts(part)
     places = np.array([layout.check, layout.person, layout.end_day, layout.text_ids], np.int64)
-    shift = 64 - partition_bits - grouping.RADIX_BITS * grouping.RADIX_PASSES
-    rows = grouping.radix_order(records, shift)
     grouping.settle_order(records, places, offsets, data, rows, shift)
     verdict = np.zeros(len(rows), np.int8)
     rejected = []
@@ -95,6 +95,15 @@ def settle_partition(plan: Plan, layout: Layout, part: Partition, partition_bits
     settled = results.result_table(plan, schema, person, claim, amounts, found)
     return Settled(settled, rejected, persons,
                    {name: results.sums(values) for name, values in amounts.items()})
+
+
+def _in_order(part: Partition, rows: np.ndarray) -> Partition:
+    """A partition with everything moved to the order of `rows`."""
+    records = grouping.in_order(part.records, rows)
+    if part.person is None:
+        return Partition(records)
+    at = pa.array(rows)
+    return Partition(records, part.person.take(at), part.claim.take(at))
 
 
 def _claim_texts(part: Partition) -> tuple[np.ndarray, np.ndarray]:

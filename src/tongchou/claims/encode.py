@@ -1,12 +1,13 @@
 """From checked rows to the classes of a pack, row by row equal to `engine.situate` (编码).
 
 `Encoder` holds what depends on the pack only (tables by day, by age, by code). Every batch
-becomes records of whole numbers: `words` int64[w, n], laid out as `Layout` says.
+becomes records of whole numbers, laid out as `Layout` says.
 """
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -58,6 +59,24 @@ class Layout:
                    family=plan.family)
 
 
+class Encoded(NamedTuple):
+    """A batch looked up: every field int64[n], except `parts` [4, n] and `extra` [words, n], the
+    words after FIXED in the order of `Layout`."""
+
+    owner: np.ndarray
+    claim: np.ndarray
+    settled: np.ndarray
+    parts: np.ndarray
+    key: np.ndarray
+    year: np.ndarray
+    day: np.ndarray
+    competing: np.ndarray
+    rows: np.ndarray
+    born: np.ndarray
+    sex: np.ndarray
+    extra: np.ndarray
+
+
 class Encoder:
     """Everything about a plan that rows are looked up in. Safe to use from several threads."""
 
@@ -102,9 +121,9 @@ class Encoder:
                                    for age in range(AGE_MAX + 1)], np.int16)
 
     def encode(self, bills: Bills, columns: Columns, shown: Columns, faults: Faults,
-               rows: np.ndarray) -> np.ndarray:
-        """Records of a batch, int64[width, n]; rows that cannot be settled are marked."""
-        return _Batch(self, bills, columns, shown, faults).words(rows)
+               rows: np.ndarray) -> Encoded:
+        """A batch looked up; rows that cannot be settled are marked. `rows` are their numbers."""
+        return _Batch(self, bills, columns, shown, faults).encoded(rows)
 
 
 class _Batch:
@@ -122,29 +141,21 @@ class _Batch:
         self.age = self._age()
         self.held = self._held()
 
-    def words(self, rows: np.ndarray) -> np.ndarray:
+    def encoded(self, rows: np.ndarray) -> Encoded:
         encoder, bills, layout = self.of, self.bills, self.of.layout
         key = self._key()
-        bits = len(encoder.plan.statuses)
-        competing = self.held & ((1 << bits) - 1)
+        competing = self.held & ((1 << len(encoder.plan.statuses)) - 1)
         self._refusals(key, competing)
-        found = np.empty((layout.width, self.size), np.int64)
-        self._owners(found)
-        found[TIME] = bills.settled
-        found[PARTS:PARTS + 4] = bills.parts
-        day = np.clip(self.rule_day - table.FIRST_DAY, 0, (1 << DAY_BITS) - 1)
-        year = self.year.astype(np.int64) - scan.FIRST_YEAR + 1
-        found[CELL] = key | year << KEY_BITS | day << (KEY_BITS + YEAR_BITS)
-        found[STATUS] = competing
-        born = np.where(bills.born == NO_DAY, 0, bills.born - table.FIRST_DAY + 1)
-        found[ROW_WHO] = rows | born << ROW_BITS \
-            | self.codes["gend"].clip(0) << (ROW_BITS + DAY_BITS)
+        extra = np.empty((layout.width - FIXED, self.size), np.int64)
+        owner, claim = np.empty((2, self.size), np.int64)
+        self._owners(owner, claim, extra)
         if layout.end_day >= 0:
-            found[layout.end_day] = bills.end
+            extra[layout.end_day - FIXED] = bills.end
         if layout.episode >= 0:
-            found[layout.episode] = episode_hash(self.columns, self.size)
-        self._facts(found, key, competing)
-        return found
+            extra[layout.episode - FIXED] = episode_hash(self.columns, self.size)
+        self._facts(extra, key, competing)
+        return Encoded(owner, claim, bills.settled, bills.parts, key, self.year, self.rule_day,
+                       competing, rows, bills.born, self.codes["gend"], extra)
 
     def _field(self, name: str) -> np.ndarray:
         """Numbers of a coded field; rows with a fault are marked and count as code 0."""
@@ -301,25 +312,24 @@ class _Batch:
         for number in np.unique(refused[refused >= 0]):
             self.faults.mark(refused == number, _refusal(plan.refusals[number]))
 
-    def _owners(self, found: np.ndarray) -> None:
+    def _owners(self, owner: np.ndarray, claim: np.ndarray, extra: np.ndarray) -> None:
         layout, bills = self.of.layout, self.bills
         if layout.family:
-            self._families(found)
+            self._families(owner, extra)
         elif layout.text_ids:
-            _hash_both(bills.person, found[OWNER], found[layout.check], 1)
+            _hash_both(bills.person, owner, extra[layout.check - FIXED], 1)
         else:
-            found[OWNER] = _int_ids(bills.person) * np.int64(scan.HASH_ODD)
+            np.multiply(_int_ids(bills.person), np.int64(scan.HASH_ODD), out=owner)
         if layout.text_ids:
-            scan.hash_texts(*table.texts(bills.claim)[:2], 5, found[CLAIM])
+            scan.hash_texts(*table.texts(bills.claim)[:2], 5, claim)
         else:
-            found[CLAIM] = _int_ids(bills.claim)
+            claim[:] = _int_ids(bills.claim)
 
-    def _families(self, found: np.ndarray) -> None:
+    def _families(self, owner: np.ndarray, extra: np.ndarray) -> None:
         """The family owns what it shares; a person without one is a family of one."""
         layout, bills = self.of.layout, self.bills
-        person, owner, check = found[layout.person], found[OWNER], found[layout.check]
-        text = table.ids(bills.person, True)
-        _hash_both(text, owner, check, 1)
+        person, check = extra[layout.person - FIXED], extra[layout.check - FIXED]
+        _hash_both(table.ids(bills.person, True), owner, check, 1)
         person[:] = owner if layout.text_ids else _int_ids(bills.person)
         if bills.family is not None:
             family = table.ids(bills.family, True)
@@ -329,12 +339,12 @@ class _Batch:
             _hash_both(family, hashes[0], hashes[1], 11)
             owner[there], check[there] = hashes[0][there], hashes[1][there]
 
-    def _facts(self, found: np.ndarray, key: np.ndarray, competing: np.ndarray) -> None:
+    def _facts(self, extra: np.ndarray, key: np.ndarray, competing: np.ndarray) -> None:
         """The numbers the rules ask for; a row is refused only if a rule of its own needs one."""
         plan, layout = self.of.plan, self.of.layout
         for index, name in enumerate(plan.facts):
             values, missing = self._fact(name)
-            found[layout.facts + index] = np.where(missing, 0, values)
+            extra[layout.facts - FIXED + index] = np.where(missing, 0, values)
             if missing.any():
                 needed = self._needs(index, key, competing)
                 field = "brdy" if name == "age" else FACT + name

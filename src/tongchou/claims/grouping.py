@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .encode import CELL, CLAIM, OWNER, PARTS, ROW_WHO, STATUS, TIME
+from .encode import CELL, CLAIM, FIXED, OWNER, PARTS, ROW_WHO, STATUS, TIME
 
 RADIX_BITS = 11
 RADIX_PASSES = 3
@@ -18,12 +18,13 @@ FINE, DUPLICATE, DIFFERS, CONTRADICTION, OVERFLOW = range(5)
 
 
 @njit(nogil=True, cache=True)
-def scatter(words, partition, parts, out, starts):
-    """Rows of `words` int64[w, n] into `out` int64[m, w] by partition; -1 leaves a row out.
+def scatter(rows, partition, parts, first_day, first_year, out, starts):
+    """Writes the records of a batch (`encode.Encoded`) by partition; -1 leaves a row out.
 
-    `starts` int64[parts + 1] receives the first row of every partition. Returns where each row went.
+    `starts` int64[parts + 1] receives the first record of every partition, `out` int64[m, w] the
+    records. Returns int64[n]: where each row went, or -1.
     """
-    width, size = words.shape
+    size, extras = len(partition), rows.extra.shape[0]
     for k in range(parts + 1):
         starts[k] = 0
     for i in range(size):
@@ -31,19 +32,38 @@ def scatter(words, partition, parts, out, starts):
             starts[partition[i] + 1] += 1
     for k in range(parts):
         starts[k + 1] += starts[k]
-    place = np.empty(size, np.int64)
     following = starts.copy()
+    place = np.empty(size, np.int64)
     for i in range(size):
         k = partition[i]
         place[i] = -1
         if k >= 0:
-            place[i] = following[k]
-            following[k] += 1
-    for i in range(size):
-        if place[i] >= 0:
-            for w in range(width):
-                out[place[i], w] = words[w, i]
+            at = following[k]
+            following[k] = at + 1
+            place[i] = at
+            out[at, OWNER] = rows.owner[i]
+            out[at, CLAIM] = rows.claim[i]
+            out[at, TIME] = rows.settled[i]
+            for p in range(4):
+                out[at, PARTS + p] = rows.parts[p, i]
+            out[at, CELL] = rows.key[i] | (rows.year[i] - first_year + 1) << KEY_BITS \
+                | (rows.day[i] - first_day) << (KEY_BITS + YEAR_BITS)
+            out[at, STATUS] = rows.competing[i]
+            born = rows.born[i] - first_day + 1 if rows.born[i] >= first_day else 0
+            out[at, ROW_WHO] = rows.rows[i] | born << ROW_BITS | rows.sex[i] << (ROW_BITS + 17)
+            for e in range(extras):
+                out[at, FIXED + e] = rows.extra[e, i]
     return place
+
+
+@njit(nogil=True, cache=True)
+def in_order(records, rows):
+    """The records in the order of `rows`: one random pass, so that all later ones run along."""
+    out = np.empty((len(rows), records.shape[1]), np.int64)
+    for i in range(len(rows)):
+        for w in range(records.shape[1]):
+            out[i, w] = records[rows[i], w]
+    return out
 
 
 @njit(nogil=True, cache=True)

@@ -11,11 +11,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from . import grouping
+from . import grouping, scan, table
 from .batch import Batch, Partition
-from .encode import OWNER
 
-PARTITION_ROWS = 1 << 19
+PARTITION_ROWS = 1 << 17
 BITS_MAX = 10
 KEPT_BYTES = 256 << 20         # so much stays in memory before it is spilled
 
@@ -38,16 +37,17 @@ class Scattered:
     claim: pa.Array | None
 
 
-def scatter(batch: Batch, bits: int, text_ids: bool) -> Scattered:
+def scatter(batch: Batch, bits: int, width: int, text_ids: bool) -> Scattered:
     """The rows of a batch without a fault, by partition."""
-    owner = batch.words[OWNER]
+    owner = batch.rows.owner
     partition = owner >> (64 - bits) & ((1 << bits) - 1) if bits else np.zeros(batch.size, np.int64)
     out = batch.faults.count
     if out:
         partition[batch.faults.of_row != 0] = -1
-    records = np.empty((batch.size - out, len(batch.words)), np.int64)
+    records = np.empty((batch.size - out, width), np.int64)
     starts = np.zeros((1 << bits) + 1, np.int64)
-    place = grouping.scatter(batch.words, partition, 1 << bits, records, starts)
+    place = grouping.scatter(batch.rows, partition, 1 << bits, table.FIRST_DAY, scan.FIRST_YEAR,
+                             records, starts)
     if not text_ids:
         return Scattered(records, starts, None, None)
     rows = np.empty(len(records), np.int64)

@@ -142,7 +142,8 @@ class Run:
         """Checks and encodes all rows and brings them to their partitions."""
         def step(piece: Piece, base: int) -> tuple[Piece, Batch, Scattered]:
             batch = read_batch(self.encoder, self.mapping, piece.batch, piece.rows, base)
-            return piece, batch, scatter(batch, shuffle.bits, self.encoder.layout.text_ids)
+            return piece, batch, scatter(batch, shuffle.bits, shuffle.width,
+                                         self.encoder.layout.text_ids)
 
         def numbered() -> Iterator[tuple[Piece, int]]:
             base, name, last = 0, None, 0

@@ -58,7 +58,7 @@ def _application(arguments: list[str]) -> typer.Typer:
     application.callback(invoke_without_command=True)(_root)
     asked = next((word for word in arguments if not word.startswith("-")), "")
     for name in [asked] if asked in COMMANDS else COMMANDS:
-        if find_spec(f".{name}", __package__) is None:
+        if find_spec(f".{name}", __package__) is None:  # not part of this installation
             continue
         command = getattr(import_module(f".{name}", __package__), name)
         if isinstance(command, typer.Typer):

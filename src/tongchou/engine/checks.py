@@ -21,13 +21,14 @@ def check_pack(path: Path, chains_max: int = CHAINS_MAX) -> list[lint.Finding]:
         return lint.in_order(found)
     seen: set[tuple[LayerRule, ...]] = set()
     told: set[tuple[str, tuple[str, ...]]] = set()
+    searches: list[Search] = []
     for variant, pack in packs:
         most = chains_max if not variant.reading else -(-chains_max // READING_SHARE)
         cliffs, search = find_cliffs(pack, seen, most)
         found += [lint.in_reading(one, variant) for one in
-                  (*_cliff_findings(pack, cliffs, told), *_refusals(pack, search),
-                   *_sampled(pack, search))]
-    return lint.in_order(found)
+                  (*_cliff_findings(pack, cliffs, told), *_refusals(pack, search))]
+        searches.append(search)
+    return lint.in_order([*found, *_sampled(str(packs[0][1].file if packs else path), searches)])
 
 
 def _cliff_findings(pack: Pack, cliffs: list[Cliff],
@@ -66,10 +67,12 @@ def _refusals(pack: Pack, search: Search) -> list[lint.Finding]:
             if code not in _QUIET_REFUSALS]
 
 
-def _sampled(pack: Pack, search: Search) -> list[lint.Finding]:
-    if not search.sampled:
+def _sampled(file: str, searches: list[Search]) -> list[lint.Finding]:
+    if not any(search.sampled for search in searches):
         return []
-    return [lint.finding("note", "cliffs-sampled", pack.file, f"cliffs were searched in "
-                         f"{len(search.chains)} of {search.found_chains} chains of rules met",
+    looked = sum(len(search.chains) for search in searches)
+    met = sum(search.found_chains for search in searches)
+    return [lint.finding("note", "cliffs-sampled", file, f"cliffs were searched in {looked} of "
+                         f"{met} chains of rules, over the profiles and readings",
                          "A cliff that only the other chains have is not ruled out; search them "
                          "all with `--thorough`.")]

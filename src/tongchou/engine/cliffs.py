@@ -24,7 +24,7 @@ from .situation import Claim, Person
 COST_MAX_FEN = 1 << 30          # search up to 10.7 million yuan
 GRID_STEPS_PER_DOUBLING = 2     # first look, before bisection
 CELLS_MAX = 1 << 14             # cells looked at; beyond it a sample with a fixed seed
-CHAINS_MAX = 64                 # different chains searched; beyond it every k-th
+CHAINS_MAX = 40                 # different chains searched; beyond it every k-th
 
 
 @dataclass(frozen=True)
@@ -226,8 +226,7 @@ class _Stay:
     def __init__(self, pack: Pack, chain: tuple[LayerRule, ...], facts: dict[str, int]) -> None:
         self.pack = pack
         self.rules = _FixedChain(pack, chain)
-        age = facts.get("age", 0)
-        born = f"{int(pack.force_from[:4]) - min(age, 1900):04d}-01-01"
+        born = f"{max(int(pack.force_from[:4]) - facts.get('age', 0), 1):04d}-01-01"
         self.person = Person("stay", pack.insurance[0], born=born, facts=facts)
         self.tolerance = len(chain) + 1  # every layer rounds once
         self.known: dict[int, tuple[int, tuple]] = {}

@@ -1,4 +1,4 @@
-"""Checks on the numbers of a pack: rates above 100%, budgets that do not add up, edges (数值检查)."""
+"""Checks on the numbers of a pack: rates above 100%, budgets that do not add up (数值检查)."""
 from __future__ import annotations
 
 from collections.abc import Iterator
