@@ -7,10 +7,12 @@ from decimal import Decimal
 
 import pyarrow as pa
 
+from tongchou.claims.codes import read_status
 from tongchou.engine import Claim, Person, RuleCache, StatusSpan, amount_fields, settle_year
 from tongchou.errors import Refusal
 from tongchou.policy import Pack
-from tongchou.terms import INSURANCE, LEVELS, PERSONS, PLACES, SEXES, STATUSES, VISITS, person_of
+from tongchou.terms import (INSURANCE, LEVELS, PERSONS, PLACES, SEXES, STATUSES, VISITS, person_of,
+                            visit_of)
 
 Row = dict[str, object]
 REFERRED = {None: "not_needed", True: "due", False: "missing"}
@@ -37,7 +39,7 @@ def _person_rows(pack: Pack, rng: random.Random, number: int, first: date, last:
         "gend": rng.choice(["1", "2", "9", None]),
         "psn_type": rng.choice([None, *(t.national for t in PERSONS.values()), "1403"]),
         "statuses": _statuses(pack, rng, first, last)}
-    person |= {f"fact_{name}": rng.randrange(0, 20) for name in pack.facts}
+    person |= {f"fact_{name}": rng.choice([None, *range(12)]) for name in pack.facts}
     return [person | _claim(pack, rng, f"C{number}-{index}", first, last)
             for index in range(rng.choice([1, 1, 2, 3, 5, 9, 70 if number == 0 else 4]))]
 
@@ -77,7 +79,6 @@ def _claim(pack: Pack, rng: random.Random, name: str, first: date, last: date) -
 
 def as_person(row: Row, pack: Pack) -> Person:
     """The person of a row as the reference wants it."""
-    from tongchou.claims.codes import read_status
     own = {entry.name for entry in (*pack.statuses, *pack.attributes)}
     spans = [read_status(text, own) for text in str(row["statuses"] or "").split(";") if text]
     assert all(isinstance(span, StatusSpan) for span in spans)
@@ -86,12 +87,12 @@ def as_person(row: Row, pack: Pack) -> Person:
         str(row["psn_no"]), insured[row["insutype"]], str(row["family_id"] or ""),
         row["brdy"].isoformat() if row["brdy"] else "", SEXES[row["gend"] or "9"],
         person_of(row["psn_type"]) if row["psn_type"] else "other", tuple(spans),
-        {name: row[f"fact_{name}"] for name in pack.facts})
+        {name: row[f"fact_{name}"] for name in pack.facts
+         if row[f"fact_{name}"] is not None})
 
 
 def as_claim(row: Row) -> Claim:
     """The claim of a row as the reference wants it."""
-    from tongchou.terms import visit_of
     begin = row["begndate"].isoformat()
     end = row["enddate"].isoformat() if row["enddate"] else begin
     fen = [int(row[name].scaleb(2)) for name in AMOUNTS]
@@ -124,8 +125,8 @@ def _one_group(pack: Pack, persons: dict[str, Person], claims: list[Claim], rule
         try:
             settle_year(pack, persons, [claim], rules)
             good.append(claim)
-        except (Refusal, KeyError) as refusal:
-            refused[claim.claim_id] = getattr(refusal, "code", "missing-fact")
+        except Refusal as refusal:
+            refused[claim.claim_id] = refusal.code
     for found in settle_year(pack, persons, good, rules):
         layers = {layer.name: 0 for layer in pack.layers}
         layers |= {trace.rule.layer: trace.paid for trace in found.layers}
@@ -145,6 +146,21 @@ def _kind(name: str, rows: list[Row]) -> pa.DataType:
     if name in AMOUNTS:
         return pa.decimal128(18, 2)
     return pa.int32() if name.startswith("fact_") else kinds.get(name, pa.string())
+
+
+def good_row(**changes: object) -> Row:
+    """A row that settles under the peer workload's pack, with changes."""
+    return {"psn_no": "P1", "mdtrt_id": "C1", "insutype": "390", "brdy": "1980-01-01", "gend": "1",
+            "psn_type": None, "statuses": None, "med_type": "21", "hosp_lev": "3",
+            "place": "local", "hosp_tags": None, "referred": None, "begndate": "2023-03-02",
+            "enddate": "2023-03-18", "setl_time": "2023-03-18T10:00:00",
+            "medfee_sumamt": "1000.00", "fulamt_ownpay_amt": "100.00", "overlmt_selfpay": None,
+            "preselfpay_amt": "50.00", "inscp_scp_amt": None} | changes
+
+
+def text_table(rows: list[Row]) -> pa.Table:
+    """Rows as an Arrow table of texts."""
+    return pa.Table.from_pylist(rows, schema=pa.schema([(name, pa.string()) for name in rows[0]]))
 
 
 def fen(value: Decimal) -> int:

@@ -57,7 +57,7 @@ def differences(pack: Pack, plan: Plan, persons: dict[str, Person], claims: list
             capped = sum(1 << plan.layers.index(trace.rule.layer)
                          for trace in settlement.layers if trace.capped)
             wanted = ([paid.get(name, 0) for name in plan.layers], settlement.person_part,
-                      deductible_of(settlement), settlement.status, capped)
+                      deductible_of(pack, settlement), settlement.status, capped)
             for result in results:
                 number = int(result.status[row])
                 got = (result.paid[:, row].tolist(), int(result.person[row]),

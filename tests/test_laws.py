@@ -151,8 +151,7 @@ def test_more_cost_never_brings_less(name: str, examples: int = EXAMPLES) -> Non
         except Refusal:
             return
         tolerance = len(pack.layers) + 1
-        paid = claim.total_fen - before.person_part
-        paid_more = larger.total_fen - after.person_part
+        paid, paid_more = (amount_fields(pack, one)["fund_pay_sumamt"] for one in (before, after))
         if paid_more < paid - tolerance:
             falls.append(f"{claim} + {more}: {paid} -> {paid_more}")
 

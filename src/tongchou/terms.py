@@ -167,6 +167,7 @@ FUNDS: dict[str, Fund] = {
     "hospital": Fund("hospital", "医院负担", "hosp_part_amt", "999996"),
     "person": Fund("person", "个人负担", "psn_part_amt", ""),
 }
+BASIC_FIELD = "hifp_pay"  # 统筹基金: its deductible is the act_pay_dedc of a settlement
 FUND_FIELDS = ("hifp_pay", "hifes_pay", "hifmi_pay", "hifob_pay", "maf_pay", "cvlserv_pay",
                "hifdm_pay", "oth_pay")
 AMOUNT_FIELDS: dict[str, Term] = {

@@ -1,4 +1,4 @@
-"""One pure step from checked records to results, and `settle_table` for tables in memory (批量结算).
+"""One pure step from checked rows to results: what runs on every partition (批量结算).
 
     fields -> read_bills -> Encoder.encode -> records -> order -> judge -> kernel -> results
 
@@ -11,20 +11,20 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from ..engine.columns import Columns, Results
+from ..engine.columns import Columns
 from ..engine.kernel import SUM_LIMIT_FEN, run
 from ..engine.plan import Plan
-from ..policy import Pack
-from . import check, grouping, rejects, results, scan, table
-from .encode import CLAIM, OWNER, ROW_BITS, ROW_WHO, Encoded, Encoder, Layout
+from . import check, grouping, judging, rejects, results, scan, table
+from .encode import Encoder
 from .mapping import Mapping
+from .records import CLAIM, OWNER, ROW_BITS, ROW_WHO, Encoded, Layout
 
 INVERSE = pow(scan.HASH_ODD & (1 << 64) - 1, -1, 1 << 64)
 UNDO_HASH = np.int64(INVERSE - (1 << 64) if INVERSE >> 63 else INVERSE)
-VERDICTS = {grouping.DUPLICATE: ("duplicate-claim", "mdtrt_id"),
-            grouping.DIFFERS: ("duplicate-differs", "mdtrt_id"),
-            grouping.CONTRADICTION: ("person-contradiction", "brdy"),
-            grouping.OVERFLOW: ("amount-overflow", "medfee_sumamt")}
+VERDICTS = {judging.DUPLICATE: ("duplicate-claim", "mdtrt_id"),
+            judging.DIFFERS: ("duplicate-differs", "mdtrt_id"),
+            judging.CONTRADICTION: ("person-contradiction", "brdy"),
+            judging.OVERFLOW: ("amount-overflow", "medfee_sumamt")}
 
 
 @dataclass
@@ -85,9 +85,9 @@ def settle_partition(plan: Plan, layout: Layout, part: Partition, partition_bits
     grouping.settle_order(records, places, offsets, data, rows, shift)
     verdict = np.zeros(len(rows), np.int8)
     rejected = []
-    if grouping.judge(records, places, offsets, data, rows, SUM_LIMIT_FEN, verdict):
+    if judging.judge(records, places, offsets, data, rows, SUM_LIMIT_FEN, verdict):
         rejected = _rejected(layout, part, rows, verdict)
-        rows = rows[verdict == grouping.FINE]
+        rows = rows[verdict == judging.FINE]
     columns, day, persons = _columns(plan, layout, places, records, rows)
     found = run(plan, columns, threads)
     person, claim = _ids(layout, part, rows)

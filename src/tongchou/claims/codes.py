@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..errors import Refusal
-from ..engine.situation import LOOKBACK, StatusSpan, months_before
+from ..engine import StatusSpan, situation
 from ..policy import Pack, Value
 from ..terms import (INSURANCE, INSURANCE_OF_CODE, LEVELS, PERSONS, PLACES, REFERRALS, SEXES,
                      VISITS, person_of, status_of, visit_of)
@@ -148,12 +148,11 @@ class StatusTable:
     """
 
     def __init__(self, pack: Pack, names: tuple[str, ...]) -> None:
-        self._pack = pack
         self._bits = {name: bit for bit, name in enumerate(names)}
         self._own = {entry.name for entry in (*pack.statuses, *pack.attributes)}
         self.refusals: list[Refusal] = []
-        self._months = {entry.name: self._months_of(entry.lookback_months) for entry in pack.statuses
-                        if entry.lookback_months}
+        self._months = {entry.name: self._months_of(entry.lookback_months)
+                        for entry in pack.statuses if entry.lookback_months}
         self._spans: list[tuple[int, ...]] = []
         self._starts = [0, 0]
         self.codes = CodeTable(self._understand, 0)
@@ -188,8 +187,8 @@ class StatusTable:
         """(bit, first, last, look-back bit or -1 - number of a refusal, its first day)."""
         months, bit, first = self._months.get(span.name, 0), -1, EVER
         if months > 0 and span.first:
-            bit = self._bits.get(span.name + LOOKBACK, -1)
-            first = _number(months_before(span.first, months))
+            bit = self._bits.get(span.name + situation.LOOKBACK, -1)
+            first = _number(situation.months_before(span.first, months))
         if months < 0:
             bit = months - 1
         return (self._bits.get(span.name, -1), _number(span.first) if span.first else EVER,

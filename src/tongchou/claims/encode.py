@@ -1,86 +1,34 @@
 """From checked rows to the classes of a pack, row by row equal to `engine.situate` (编码).
 
 `Encoder` holds what depends on the pack only (tables by day, by age, by code). Every batch
-becomes records of whole numbers, laid out as `Layout` says.
+becomes whole numbers, ready for the records of `records`.
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from ..engine.plan import ROW_FIELDS, Plan
-from ..engine.situation import (age_class, date_class, disease_class, hospital_class,
-                                person_class)
+from ..engine import plan as plans
+from ..engine import situation
 from ..errors import Refusal
 from ..policy import Pack
 from ..terms import LEVELS, PLACES
 from . import codes, scan, table
 from .check import FACT, NO_DAY, Bills, Columns, episode_hash, mark_codes
+from .records import FIXED, KEY_BITS, Encoded, Layout
 from .rejects import Fault, Faults, fault_of
 
-# Words of a record. CELL: key, policy year << 36, rule day << 45. ROW_WHO: row, birth << 40,
-# sex << 57. Then as needed: CHECK, PERSON, END_DAY, EPISODE, facts.
-OWNER, CLAIM, TIME, PARTS, CELL, STATUS, ROW_WHO, FIXED = 0, 1, 2, 3, 7, 8, 9, 10
-KEY_BITS, YEAR_BITS, DAY_BITS, ROW_BITS = 36, 9, 17, 40
 AGE_MAX = 400
 CALENDAR = [date.fromordinal(day + date(1970, 1, 1).toordinal())
             for day in range(table.FIRST_DAY, table.LAST_DAY + 1)]
 
 
-@dataclass(frozen=True)
-class Layout:
-    """Where the words of a record stand that not every pack needs (-1: nowhere)."""
-
-    check: int
-    person: int
-    end_day: int
-    episode: int
-    facts: int
-    width: int
-    text_ids: bool
-    family: bool
-
-    @classmethod
-    def of(cls, plan: Plan, text_ids: bool) -> "Layout":
-        """The layout of records for a plan."""
-        wanted = {"check": text_ids or plan.family, "person": plan.family,
-                  "end_day": plan.pack.settings.order == "discharge",
-                  "episode": "episode" in plan.scopes}
-        places, width = {}, FIXED
-        for name, needed in wanted.items():
-            places[name] = width if needed else -1
-            width += needed
-        facts = width if plan.facts else -1
-        return cls(**places, facts=facts, width=width + len(plan.facts), text_ids=text_ids,
-                   family=plan.family)
-
-
-class Encoded(NamedTuple):
-    """A batch looked up: every field int64[n], except `parts` [4, n] and `extra` [words, n], the
-    words after FIXED in the order of `Layout`."""
-
-    owner: np.ndarray
-    claim: np.ndarray
-    settled: np.ndarray
-    parts: np.ndarray
-    key: np.ndarray
-    year: np.ndarray
-    day: np.ndarray
-    competing: np.ndarray
-    rows: np.ndarray
-    born: np.ndarray
-    sex: np.ndarray
-    extra: np.ndarray
-
-
 class Encoder:
     """Everything about a plan that rows are looked up in. Safe to use from several threads."""
 
-    def __init__(self, plan: Plan, text_ids: bool) -> None:
+    def __init__(self, plan: plans.Plan, text_ids: bool) -> None:
         self.plan, self.pack = plan, plan.pack
         self.layout = Layout.of(plan, text_ids)
         self.tables = codes.plain_tables()
@@ -91,7 +39,7 @@ class Encoder:
         self.statuses = codes.StatusTable(self.pack, self.status_names)
         disease_names = (*(rule.name for rule in self.pack.diseases), "other")
         self.diseases = codes.CodeTable(codes.of_names(
-            disease_names, lambda text: disease_class(self.pack.diseases, text)),
+            disease_names, lambda text: situation.disease_class(self.pack.diseases, text)),
             len(disease_names) - 1)
         self.classes = _class_names(self.pack)
         self._by_day()
@@ -113,11 +61,11 @@ class Encoder:
         edges = np.array([_ordinal(edge) for edge in names[1:]], np.int64)
         self.date_class = np.searchsorted(edges, np.arange(table.FIRST_DAY, table.LAST_DAY + 1),
                                           side="right").astype(np.int16)
-        assert names[self.date_class[-1]] == date_class(pack, days[-1].isoformat())
+        assert names[self.date_class[-1]] == situation.date_class(pack, days[-1].isoformat())
 
     def _by_age(self) -> None:
         names = self.classes["age"]
-        self.age_class = np.array([names.index(age_class(self.pack.ages, age))
+        self.age_class = np.array([names.index(situation.age_class(self.pack.ages, age))
                                    for age in range(AGE_MAX + 1)], np.int16)
 
     def encode(self, bills: Bills, columns: Columns, shown: Columns, faults: Faults,
@@ -257,7 +205,7 @@ class _Batch:
         if name == "hospital":
             return names, self._hospital(names)
         if name == "person":
-            lut = np.array([names.index(person_class(encoder.pack.persons, entry))
+            lut = np.array([names.index(situation.person_class(encoder.pack.persons, entry))
                             for entry in codes.PERSON_NAMES], np.int64)
             return names, lut[self.codes["psn_type"]]
         if name == "disease":
@@ -277,7 +225,7 @@ class _Batch:
             if "hosp_tags" in self.columns else 0
         rules = encoder.pack.hospitals
         sets = encoder.tags.sets if "hosp_tags" in self.columns else [frozenset()]
-        lut = np.array([names.index(hospital_class(rules, level, place, tag))
+        lut = np.array([names.index(situation.hospital_class(rules, level, place, tag))
                         for tag in list(sets) for level in LEVELS for place in PLACES], np.int64)
         at = self.codes["hosp_lev"] * len(PLACES) + self.codes["place"]
         return lut[tags * (len(LEVELS) * len(PLACES)) + at]
@@ -368,7 +316,7 @@ class _Batch:
         tables, name = self.of.plan.tables, self.of.plan.facts[fact]
         by_rule = np.array([rule.slope is not None and rule.slope.fact == name
                             for rule in self.of.plan.rules])
-        uses = by_rule[tables.plan_rows // len(ROW_FIELDS)]
+        uses = by_rule[tables.plan_rows // len(plans.ROW_FIELDS)]
         before = np.concatenate([[0], np.cumsum(uses)])
         by_plan = before[tables.plan_from[1:]] > before[tables.plan_from[:-1]]
         held_only = tables.sizes[6] == 1

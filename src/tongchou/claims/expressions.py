@@ -28,6 +28,7 @@ FORMS = {"const": ("const",), "map": ("from", "map", "else"),
 SOURCE_DIGITS = 6      # decimals of an amount before it is scaled
 ROUNDED = {"fen": 2, "jiao": 1, "yuan": 0}
 FACTOR_DIGITS = 9
+IN_FORCE = "in_force"
 Places = list[tuple[str, str]]
 
 
@@ -83,7 +84,7 @@ class Constant(Expression):
 
     def column(self, source: Source, name: str) -> pa.Array:
         """A dictionary of one entry."""
-        text = source.pack.force_from if self.text == "in_force" else self.text
+        text = source.pack.force_from if self.text == IN_FORCE else self.text
         return pa.DictionaryArray.from_arrays(np.zeros(source.size, np.int32), pa.array([text]))
 
 
@@ -206,7 +207,7 @@ class Number:
 
 @dataclass(frozen=True)
 class CivilDate(Expression):
-    """`{year: study_year, month: 6, day: 15}`; each a number, a column or `{from: .., plus: ..}`."""
+    """`{year: y, month: 6, day: 15}`; each a number, a column or `{from: .., plus: ..}`."""
 
     pieces: tuple[Number, Number, Number]
 
@@ -222,7 +223,10 @@ class CivilDate(Expression):
 
 @dataclass(frozen=True)
 class YearsBefore(Expression):
-    """`{years_before: age, of: begndate}`: who turns that age on that day (29 February: the 28th)."""
+    """`{years_before: age, of: begndate}`: born so many years before a day (29 February: the 28th).
+
+    `of: in_force` counts from the first day of the pack's force, the same for all rows.
+    """
 
     years: Number
     name: str
@@ -230,7 +234,9 @@ class YearsBefore(Expression):
 
     def column(self, source: Source, name: str) -> pa.Array:
         """date32"""
-        day = table.days(source.fields[self.name])
+        array = Constant(self.name).column(source, name) if self.name == IN_FORCE \
+            else source.fields[self.name]
+        day = table.days(array)
         missing = np.zeros(source.size, np.bool_) if day.code is None else day.code != 0
         dates = day.values.astype("datetime64[D]")
         month = dates.astype("datetime64[M]").astype(np.int64)
@@ -246,7 +252,7 @@ class YearsBefore(Expression):
 
     def fields(self) -> Places:
         """The day counted back from."""
-        return [(self.name, self.where)]
+        return [(self.name, self.where)] if self.name != IN_FORCE else []
 
 
 def _decimals(values: np.ndarray, digits: int) -> pa.Array:

@@ -1,6 +1,6 @@
 """Order of claims inside a partition: by owner group, policy year and the pack's order (分组排序).
 
-A partition is `records` int64[n, w] (see `encode.Layout`). Owner hashes are the published order of
+A partition is `records` int64[n, w] (see `records.Layout`). Owner hashes are the published order of
 results: 2^64 multiplicative, compared as they stand. Numba, without the GIL.
 """
 from __future__ import annotations
@@ -8,18 +8,17 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .encode import CELL, CLAIM, FIXED, OWNER, PARTS, ROW_WHO, STATUS, TIME
+from .records import (CELL, CLAIM, FIXED, KEY_BITS, OWNER, PARTS, ROW_BITS, ROW_WHO, STATUS, TIME,
+                      YEAR_BITS)
 
 RADIX_BITS = 11
 RADIX_PASSES = 3
 SMALL = 48
-KEY_BITS, YEAR_BITS, ROW_BITS = 36, 9, 40
-FINE, DUPLICATE, DIFFERS, CONTRADICTION, OVERFLOW = range(5)
 
 
 @njit(nogil=True, cache=True)
 def scatter(rows, partition, parts, first_day, first_year, out, starts):
-    """Writes the records of a batch (`encode.Encoded`) by partition; -1 leaves a row out.
+    """Writes the records of a batch (`records.Encoded`) by partition; -1 leaves a row out.
 
     `starts` int64[parts + 1] receives the first record of every partition, `out` int64[m, w] the
     records. Returns int64[n]: where each row went, or -1.
@@ -111,7 +110,7 @@ def _digits_order(value):
 
 
 @njit(nogil=True, cache=True)
-def _text_before(offsets, data, a, b):
+def text_order(offsets, data, a, b):
     """-1, 0, 1: how two texts compare byte by byte."""
     i, j = offsets[a], offsets[b]
     while i < offsets[a + 1] and j < offsets[b + 1]:
@@ -127,7 +126,7 @@ def _text_before(offsets, data, a, b):
 def _claim_before(records, offsets, data, text_ids, a, b):
     """Claims of the same moment go by the text of their id, whole numbers too."""
     if text_ids:
-        return _text_before(offsets, data, a, b)
+        return text_order(offsets, data, a, b)
     one, two = records[a, CLAIM], records[b, CLAIM]
     if one == two:
         return 0
@@ -186,7 +185,7 @@ def _merge_sort(records, layout, offsets, data, rows, start, end, spare):
 
 
 @njit(nogil=True, cache=True)
-def _order(keys):
+def order_of(keys):
     """Rows in ascending order of their keys int64[n], stable: one small sort instead of four of
     the library's, which take seconds to compile."""
     size = len(keys)
@@ -232,111 +231,9 @@ def settle_order(records, layout, offsets, data, rows, shift):
 
 
 @njit(nogil=True, cache=True)
-def _same_owner(records, check, a, b):
+def same_owner(records, check, a, b):
     return records[a, OWNER] == records[b, OWNER] and (
         check < 0 or records[a, check] == records[b, check])
-
-
-@njit(nogil=True, cache=True)
-def _compare(records, layout, offsets, data, rows, i, j, verdict):
-    """Marks rows i < j of one owner where they are the same claim or contradict each other."""
-    a, b = rows[i], rows[j]
-    person = layout[1]
-    if person >= 0 and records[a, person] != records[b, person]:
-        return
-    if records[a, CLAIM] != records[b, CLAIM]:
-        return
-    if layout[3] == 1 and _text_before(offsets, data, a, b) != 0:
-        return
-    same = True
-    for w in range(records.shape[1]):
-        if w == ROW_WHO:
-            same &= records[a, w] >> ROW_BITS == records[b, w] >> ROW_BITS
-        else:
-            same &= records[a, w] == records[b, w]
-    if not same:
-        verdict[i] = verdict[j] = DIFFERS
-    elif verdict[j] == FINE:
-        verdict[j] = DUPLICATE
-
-
-@njit(nogil=True, cache=True)
-def _contradictions(records, person, rows, start, end, verdict):
-    """Birth and sex must agree over all rows of a person; else none of them counts."""
-    wrong = False
-    for i in range(start + 1, end):
-        wrong |= records[rows[i], ROW_WHO] >> ROW_BITS != records[rows[start], ROW_WHO] >> ROW_BITS
-    if not wrong:
-        return
-    ids = np.zeros(end - start, np.int64)
-    for i in range(start, end):
-        ids[i - start] = records[rows[i], person] if person >= 0 else 0
-    order = _order(ids)
-    first = 0
-    while first < len(order):
-        last, differs = first + 1, False
-        who = records[rows[start + order[first]], ROW_WHO] >> ROW_BITS
-        while last < len(order) and ids[order[last]] == ids[order[first]]:
-            differs |= records[rows[start + order[last]], ROW_WHO] >> ROW_BITS != who
-            last += 1
-        for k in range(first, last):
-            if differs and verdict[start + order[k]] == FINE:
-                verdict[start + order[k]] = CONTRADICTION
-        first = last
-
-
-@njit(nogil=True, cache=True)
-def _duplicates(records, layout, offsets, data, rows, start, end, verdict):
-    if end - start <= SMALL:
-        for i in range(start, end):
-            for j in range(i + 1, end):
-                if records[rows[i], CLAIM] == records[rows[j], CLAIM]:
-                    _compare(records, layout, offsets, data, rows, i, j, verdict)
-        return
-    ids = np.empty(end - start, np.int64)
-    for i in range(start, end):
-        ids[i - start] = records[rows[i], CLAIM]
-    order = _order(ids)
-    for k in range(len(order)):
-        for later in range(k + 1, len(order)):
-            if ids[order[later]] != ids[order[k]]:
-                break
-            _compare(records, layout, offsets, data, rows, start + order[k],
-                     start + order[later], verdict)
-
-
-@njit(nogil=True, cache=True)
-def judge(records, layout, offsets, data, rows, limit, verdict):
-    """What cannot be seen row by row: duplicates, contradictions, years beyond `limit` fen.
-
-    `verdict` int8[n] follows `rows`. Returns the number of rows that are not FINE.
-    """
-    size, start = len(rows), np.int64(0)
-    while start < size:
-        end, total, wrong = start + np.int64(1), np.int64(0), False
-        while end < size and _same_owner(records, layout[0], rows[start], rows[end]):
-            end += 1
-        if end - start > 1:
-            _duplicates(records, layout, offsets, data, rows, start, end, verdict)
-            _contradictions(records, layout[1], rows, start, end, verdict)
-        first = start
-        for i in range(start, end + 1):
-            if i == end or records[rows[i], CELL] >> KEY_BITS & ((1 << YEAR_BITS) - 1) != \
-                    records[rows[first], CELL] >> KEY_BITS & ((1 << YEAR_BITS) - 1):
-                for k in range(first, i):
-                    if wrong and verdict[k] == FINE:
-                        verdict[k] = OVERFLOW
-                first, total, wrong = i, np.int64(0), False
-            if i < end:
-                for p in range(4):
-                    total += records[rows[i], PARTS + p]
-                if total > limit:
-                    wrong, total = True, np.int64(0)
-        start = end
-    bad = 0
-    for i in range(size):
-        bad += verdict[i] != FINE
-    return bad
 
 
 @njit(nogil=True, cache=True)
@@ -352,7 +249,7 @@ def gather(records, layout, rows, key, statuses, parts, day, unit_start):
         statuses[i] = records[row, STATUS]
         for p in range(4):
             parts[p, i] = records[row, PARTS + p]
-        same = i > 0 and _same_owner(records, layout[0], rows[i - 1], row)
+        same = i > 0 and same_owner(records, layout[0], rows[i - 1], row)
         if not same:
             persons += 1
         if not same or (records[rows[i - 1], CELL] >> KEY_BITS & year_mask) != \
@@ -370,7 +267,7 @@ def number_members(person, offsets, member):
     for unit in range(len(offsets) - 1):
         start, end = offsets[unit], offsets[unit + 1]
         if end - start > SMALL:
-            order = _order(person[start:end])
+            order = order_of(person[start:end])
             number = 0
             for k in range(end - start):
                 if k > 0 and person[start + order[k]] != person[start + order[k - 1]]:
@@ -390,7 +287,8 @@ def number_members(person, offsets, member):
 
 @njit(nogil=True, cache=True)
 def previous_rows(keys, none, offsets, out):
-    """`out` int64[n]: the last earlier row of the unit with the same key, or -1; `none` has none."""
+    """The last earlier row of the unit with the same key, or -1, into `out` int64[n]. The key
+    `none` has no earlier row."""
     for unit in range(len(offsets) - 1):
         start, end = offsets[unit], offsets[unit + 1]
         if end - start <= SMALL:
@@ -401,7 +299,7 @@ def previous_rows(keys, none, offsets, out):
                         out[i] = j
                         break
             continue
-        order = _order(keys[start:end])
+        order = order_of(keys[start:end])
         for k in range(end - start):
             i = start + order[k]
             out[i] = -1

@@ -58,7 +58,10 @@ def _cliff_findings(pack: Pack, cliffs: list[Cliff],
 
 
 def _example(pack: Pack, cliff: Cliff) -> str:
-    used = {name for layer in pack.layers for name in layer.conditions} | {"status", "hospital"}
+    used = {"status", "hospital"}
+    for layer in pack.layers:
+        used |= {*layer.conditions, *(layer.penalty.conditions if layer.penalty else ()),
+                 *(name for change in layer.adjust for name in change.conditions)}
     return ", ".join(f"{name} {word}" for name, word in cliff.cell if name in used)
 
 

@@ -23,7 +23,7 @@ from .situation import Claim, Person
 
 COST_MAX_FEN = 1 << 30          # search up to 10.7 million yuan
 GRID_STEPS_PER_DOUBLING = 2     # first look, before bisection
-CELLS_MAX = 1 << 14             # cells looked at; beyond it a sample with a fixed seed
+CELLS_MAX = 1 << 15             # cells looked at; beyond it a sample with a fixed seed
 CHAINS_MAX = 40                 # different chains searched; beyond it every k-th
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import Refusal
 from ..money import PPM
 from ..policy import Layer, Pack, Table, Value
+from ..terms import BASIC_FIELD
 from . import plan as p
 from .plan_parts import StepParts, place_parts
 from .records import RESIDUE_NAMES
@@ -304,7 +305,7 @@ class _Book:
         if any(weight != PPM for _, weight in rule.base):
             flags |= p.WEIGHTED | p.GENERAL
         flags |= p.PERSON_PAYS if rule.fund == "person" else 0
-        flags |= p.SHOWS if rule.fund.endswith(("_basic", "_outpatient")) else 0
+        flags |= p.SHOWS if self.pack.funds[rule.fund].field == BASIC_FIELD else 0
         if found is not None and found.counter:
             flags |= p.SCHEDULED | (p.COUNTED if found.counts else 0)
         flags |= p.MEASURES if rule.measure else 0

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ..money import PPM, share_out, yuan_text
 from ..policy import Pack, unique
-from ..terms import FUND_FIELDS
+from ..terms import BASIC_FIELD, FUND_FIELDS
 from .records import LayerTrace, Settlement
 
 
@@ -107,17 +107,20 @@ def amount_fields(pack: Pack, settlement: Settlement) -> dict[str, int]:
         fields[pack.funds[trace.rule.fund].field] += trace.paid
     fields["psn_part_amt"] = settlement.person_part
     fields["fund_pay_sumamt"] = sum(fields[name] for name in FUND_FIELDS)
-    fields["act_pay_dedc"] = deductible_of(settlement)
+    fields["act_pay_dedc"] = deductible_of(pack, settlement)
     assert fields["medfee_sumamt"] == fields["fund_pay_sumamt"] + fields["psn_part_amt"] \
         + fields["hosp_part_amt"]
     return fields
 
 
-def deductible_of(settlement: Settlement) -> int:
-    """实际支付起付线: the deductible of the first layer that a basic fund pays (fen)."""
+def deductible_of(pack: Pack, settlement: Settlement) -> int:
+    """实际支付起付线: the deductible borne under the first layer of a basic fund (fen).
+
+    With a penalty it is the one really charged, not the one a due referral would have had.
+    """
     for trace in settlement.layers:
-        if trace.rule.fund.endswith(("_basic", "_outpatient")):
-            return trace.residues["deductible"]
+        if pack.funds[trace.rule.fund].field == BASIC_FIELD:
+            return min(trace.deductible, trace.base - trace.paid)
     return 0
 
 

@@ -55,7 +55,7 @@ def common_tiers(tiers, first, last, low, counted, each_side, mode):
 def _common_rule(t, q, flags, acc, mine, base, mode):
     """Deductible per stay or year, ratio or gross tiers, a yearly cap, all the person's own.
 
-    Returns like `general_rule` (no penalty).
+    Returns like `general_rule`; there is no penalty, and what is below the deductible was charged.
     """
     rows = t.rows
     kind = rows[U(q + DEDUCTIBLE)]
@@ -155,7 +155,7 @@ def _chain(t, layers, n_scoped, mode, run, i, parts, facts, scoped, previous, ac
                 measured = gross[U(earlier)] if applied >> earlier & 1 else np.int64(0)
             if flags & SEEN_GROSS:
                 gross[U(layer)] = base
-            paid, below, copay, over, penalty, capped = general_rule(
+            paid, below, copay, over, penalty, capped, charged = general_rule(
                 t, q, parts, facts, scoped, i, acc, mine, base, excluded, measured, trace,
                 step)
             part[U(rows[U(q + OUT_PENALTY)])] = penalty
@@ -163,6 +163,7 @@ def _chain(t, layers, n_scoped, mode, run, i, parts, facts, scoped, previous, ac
         else:
             paid, below, copay, over, penalty, capped = _common_rule(t, q, flags, acc, mine, base,
                                                                      mode)
+            charged = below
         applied |= bit
         if flags & MERGED:
             part[U(rows[U(q + OUT_COPAYMENT)])] = below + copay + over
@@ -176,7 +177,7 @@ def _chain(t, layers, n_scoped, mode, run, i, parts, facts, scoped, previous, ac
         paid_bits |= bit if paid > 0 else 0
         capped_bits |= bit if capped else 0
         if flags & SHOWS and not shown_done:
-            shown, shown_done = below, True
+            shown, shown_done = charged, True
         if not flags & PERSON_PAYS:
             person -= paid
         step += 1

@@ -319,7 +319,8 @@ def general_rule(t, q, parts, facts, scoped, i, acc, mine, base, excluded, measu
                  step):
     """One rule of any kind on a base (reference.settle_layer); accumulators move on.
 
-    Returns paid, below the deductible, co-payment, over the cap, penalty, and whether a cap cut.
+    Returns paid, below the deductible, co-payment, over the cap, penalty, whether a cap cut, and
+    the deductible really charged.
     """
     rows, mode = t.rows, t.sizes[5]
     if trace is not None:
@@ -356,4 +357,4 @@ def general_rule(t, q, parts, facts, scoped, i, acc, mine, base, excluded, measu
                   np.int64(minimum), paid, np.int64(capped), below, copay, over, penalty, excluded)
         for k in range(17):
             trace[step, k] = values[k]
-    return paid, below, copay, over, penalty, capped
+    return paid, below, copay, over, penalty, capped, min(deductible, base - paid)

@@ -14,11 +14,11 @@ from collections.abc import Iterable, Mapping
 
 from ..errors import Refusal
 from ..money import PPM, divide_rounded
-from ..policy import Pack
+from ..policy import Layer, Pack
 from ..terms import PART_NAMES
 from .amounts import cap_room, cut_by_cap, deductible_room, filled, rated
 from .records import RESIDUE_NAMES, LayerTrace, Settlement, State, Step
-from .rules import DeductibleRule, LayerRule, require_facts, resolve
+from .rules import DeductibleRule, LayerRule, layer_dimensions, require_facts, resolve
 from .situation import Claim, Person, Situation, situate
 
 
@@ -50,19 +50,29 @@ def settle_claim(pack: Pack, person: Person, claim: Claim, state: State,
 
 
 class RuleCache:
-    """Rules of a pack by cell, resolved once."""
+    """Rules of a pack by cell, each layer resolved once per class it distinguishes."""
 
     def __init__(self, pack: Pack) -> None:
         self.pack = pack
         self._chains: dict[tuple, list[LayerRule]] = {}
+        self._layers = [(layer, (*sorted(layer_dimensions(pack, layer)), "status"), {})
+                        for layer in pack.layers]
 
     def chain(self, cell: Mapping[str, str]) -> list[LayerRule]:
         """The rules that apply to a cell, in order. Raises Refusal."""
         key = tuple(cell.values())
         if key not in self._chains:
-            found = (resolve(self.pack, layer, cell) for layer in self.pack.layers)
+            found = (self._rule(layer, dimensions, known, cell)
+                     for layer, dimensions, known in self._layers)
             self._chains[key] = [rule for rule in found if rule is not None]
         return self._chains[key]
+
+    def _rule(self, layer: Layer, dimensions: tuple[str, ...], known: dict,
+              cell: Mapping[str, str]) -> LayerRule | None:
+        key = tuple(cell.get(dimension) for dimension in dimensions)
+        if key not in known:
+            known[key] = resolve(self.pack, layer, cell)
+        return known[key]
 
 
 def _run(pack: Pack, claim: Claim, situation: Situation, status: str,

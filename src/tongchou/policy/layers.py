@@ -37,14 +37,30 @@ def read_layer(context: Context, name: str, node: Node, funds: set[str],
 
 def _unset_layer(context: Context, name: str, node: Node, unset: tuple[str, str]) -> Layer:
     items = mapping(node, f"layer {name}", LAYER_KEYS)
-    scope = items.get("for")
-    try:
-        scoped = reading.conditions(context, scope, "for")
-    except UnsetChoice:
-        scoped = {}
-    return Layer(name, title(items.get("title")), "other_fund", scoped, (), (), (), None, None,
-                 None, None, (), (), "cost", None, "", False, (), clauses(items, context),
+    scoped = _readable_conditions(context, items.get("for"))
+    exception = items.get("except")
+    listed = exception.elements if exception is not None and exception.elements is not None \
+        else [exception]
+    exceptions = tuple(found for part in listed if part is not None and part.text is None
+                       and (found := _readable_conditions(context, part))
+                       and len(found) == len(part.items))
+    return Layer(name, title(items.get("title")), "other_fund", scoped, exceptions, (), (), None,
+                 None, None, None, (), (), "cost", None, "", False, (), clauses(items, context),
                  unset, node.where)
+
+
+def _readable_conditions(context: Context, node: Node | None) -> Conditions:
+    """The conditions that hang on no unset choice, so that only claims the layer reaches stop."""
+    if node is None or node.items is None or "choose" in node.items:
+        return {}
+    found: Conditions = {}
+    for dimension, child in node.items.items():
+        one = Node(node.file, node.line, node.column, items={dimension: child}, keys=node.keys)
+        try:
+            found |= reading.conditions(context, one, "for")
+        except UnsetChoice:
+            continue
+    return found
 
 
 def title(node: Node | None) -> dict[str, str]:
@@ -93,14 +109,15 @@ def _read(context: Context, name: str, node: Node, funds: set[str],
 
 
 def _exceptions(context: Context, node: Node | None) -> tuple[Conditions, ...]:
-    if node is None:
+    if node is None or node.text == "none":
         return ()
     parts = node.elements if node.elements is not None else [node]
-    return tuple(reading.conditions(context, part, "except") for part in parts)
+    found = (reading.conditions(context, part, "except") for part in parts)
+    return tuple(conditions for conditions in found if conditions)
 
 
 def _deeds(context: Context, node: Node | None) -> tuple[tuple[str, str], ...]:
-    if node is None:
+    if node is None or node.text == "none":
         return ()
     found = []
     for part in node.elements if node.elements is not None else [node]:

@@ -153,17 +153,38 @@ def _given(root: Node, profile: str | Mapping[str, object] | None,
                                       "source")) for name in entries}
         name = profile
     else:
-        given = {key: as_node(entry, f"profile.{key}") for key, entry in profile.items()}
-        grades = {key: ("given", "the case") for key in given}
-        name = "(case)"
+        return _given_by_case(root, profile, declared)
+    _known(given, declared)
+    candidates = tuple(Candidate(key, _written(node), *grades[key], _clause(declared[key]))
+                       for key, node in given.items())
+    return name, given, candidates
+
+
+def _given_by_case(root: Node, profile: Mapping[str, object], declared: dict[str, Node],
+                   ) -> tuple[str | None, dict[str, Node], tuple[Candidate, ...]]:
+    """Values of a case; `from: NAME` takes a profile of the pack and changes some of it."""
+    own = {key: entry for key, entry in profile.items() if key != "from"}
+    given = {key: as_node(entry, f"profile.{key}") for key, entry in own.items()}
+    _known(given, declared)
+    base: dict[str, Node] = {}
+    candidates: tuple[Candidate, ...] = ()
+    name = "(case)"
+    if "from" in profile:
+        parent = as_node(profile["from"], "profile.from")
+        name, base, candidates = _given(root, reading.text(parent, "profile"), declared)
+        name = f"{name} (case)"
+    candidates = tuple(one for one in candidates if one.parameter not in given) + tuple(
+        Candidate(key, _written(node), "given", "the case", _clause(declared[key]))
+        for key, node in given.items())
+    return name, {**base, **given}, candidates
+
+
+def _known(given: dict[str, Node], declared: dict[str, Node]) -> None:
     for parameter, node in given.items():
         if parameter not in declared:
             raise PackError("unknown-parameter", f"the profile sets `{parameter}`, which the pack "
                             "does not declare", node.where,
                             hint=reading.suggest(parameter, declared))
-    candidates = tuple(Candidate(key, _written(node), *grades[key], _clause(declared[key]))
-                       for key, node in given.items())
-    return name, given, candidates
 
 
 def _clause(node: Node) -> str:

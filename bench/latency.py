@@ -1,0 +1,94 @@
+"""One claim at once, in process: microseconds with its structured trace, and with Chinese text.
+
+    python bench/latency.py
+
+Every claim is a fresh object with amounts, dates and a person of its own, made before the clock
+starts and settled once, so nothing can be answered from memory of the same claim. `run.py` starts
+this and reads the last line (JSON).
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import time
+from collections.abc import Callable
+
+from workload import PACK, SEED
+
+from tongchou.engine import Claim, Person, StatusSpan
+from tongchou.engine.explain import Explainer
+from tongchou.engine.trace import Settler
+from tongchou.policy import load_pack
+
+Case = tuple[Person, Claim, tuple[Claim, ...]]
+MEDIAN_FEN = {"1": 300_000, "2": 700_000, "3": 1_400_000}
+STATUSES = ("", "", "", "", "", "allowance", "borderline")
+CLAIMS = 1000
+ROUNDS = 12
+
+
+def cases(rng: random.Random, count: int, earlier: int) -> list[Case]:
+    """Persons with a claim after so many earlier ones of the year."""
+    found = []
+    for number in range(count):
+        held = rng.choice(STATUSES)
+        person = Person(f"P{rng.getrandbits(40)}", "residents",
+                        born=f"{rng.randint(1935, 2015)}-0{rng.randint(1, 9)}-15",
+                        sex=rng.choice(("male", "female")),
+                        statuses=(StatusSpan(held, "2020-01-01"),) if held else ())
+        days = sorted(rng.sample(range(330), earlier + 1))
+        claims = tuple(_claim(rng, person, day) for day in days)
+        found.append((person, claims[-1], claims[:-1]))
+    return found
+
+
+def _claim(rng: random.Random, person: Person, day: int) -> Claim:
+    level = rng.choice("123")
+    total = int(MEDIAN_FEN[level] * rng.lognormvariate(0, 0.9)) + 100
+    own, advance = total * rng.randint(0, 24) // 100, total * rng.randint(0, 11) // 100
+    begin = f"2023-{day // 28 + 1:02d}-{day % 28 + 1:02d}"
+    return Claim(f"C{rng.getrandbits(40)}", person.person_id, "inpatient", level, "local",
+                 "not_needed", begin, begin, f"{begin}T{rng.randint(8, 18):02d}:00:00",
+                 (own, 0, advance, total - own - advance))
+
+
+def microseconds(act: Callable[[Person, Claim, tuple[Claim, ...]], object], earlier: int,
+                 rounds: int = ROUNDS, seed: int = SEED) -> dict[str, float]:
+    """CPU time a claim: the best round and the middle one, each round of claims of its own."""
+    rng = random.Random(seed)
+    for case in cases(rng, CLAIMS, earlier):
+        act(*case)
+    spent = []
+    for _ in range(rounds):
+        fresh = cases(rng, CLAIMS, earlier)
+        begun = time.process_time()
+        for case in fresh:
+            act(*case)
+        spent.append((time.process_time() - begun) / CLAIMS * 1e6)
+    return {"best": min(spent), "median": statistics.median(spent)}
+
+
+def measured() -> dict[str, dict[str, float]]:
+    """Microseconds by what is asked for."""
+    pack = load_pack(PACK)
+    settler, explainer = Settler(pack), Explainer(pack, "zh")
+
+    def with_text(*case: object) -> str:
+        return explainer.text(settler.settle(*case))
+
+    return {"trace, first claim of the year": microseconds(settler.settle, 0),
+            "trace, after 6 earlier claims": microseconds(settler.settle, 6),
+            "trace and Chinese text, first claim": microseconds(with_text, 0),
+            "trace and Chinese text, after 6": microseconds(with_text, 6)}
+
+
+def main() -> None:
+    """Command line."""
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
+    print(json.dumps(measured()))
+
+
+if __name__ == "__main__":
+    main()

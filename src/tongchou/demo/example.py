@@ -1,0 +1,34 @@
+"""One person-year of the sample, explained step by step (算例说明)."""
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from ..claims import open_case, read_case, settle_claims
+from ..engine import explain, picture
+from ..policy import load_pack, packs_folder
+from .regimes import samples
+
+
+def example_case() -> Path:
+    """The case file; `tongchou settle` reads it too."""
+    return samples() / "cases" / "three_bills_of_a_year.yaml"
+
+
+def explained_example(lang: str) -> tuple[str, str]:
+    """The bill that most layers paid for, as text; all bills of the year as an HTML page."""
+    opened = open_case(example_case())
+    pack = load_pack(opened.pack, opened.profile)
+    settlements = settle_claims(pack, read_case(opened, pack))
+    shown = max(settlements, key=lambda one: sum(trace.paid > 0 for trace in one.layers))
+    return (explain.explain_text(pack, shown, lang),
+            picture.explain_html(pack, settlements, lang, _rules(opened.pack)))
+
+
+def _rules(pack_name: str) -> dict[str, str]:
+    """Clause -> what it says, from the fact sheet beside the pack."""
+    sheet = packs_folder() / pack_name.split("/")[0] / "clauses.csv"
+    if not sheet.is_file():
+        return {}
+    with sheet.open(newline="", encoding="utf-8") as file:
+        return {row["clause"]: row["rule"] for row in csv.DictReader(file)}
