@@ -159,7 +159,7 @@ def test_the_command(call, tmp_path: Path) -> None:
     assert results.num_rows == made["claims"]
     assert str(sum(results["medfee_sumamt"].to_pylist())) == made["totals"]["medfee_sumamt"]
     assert pq.read_metadata(made["rejects"]).num_rows == made["rejected"]
-    said = pq.read_schema(out).metadata
+    said = pq.read_metadata(out).metadata
     assert said[b"tongchou.pack_hash"].decode() == made["pack_hash"]
     assert results.schema.field("hifp_pay").type == pa.decimal128(18, 2)
     again, made_again, _ = call(*arguments, "--json")
@@ -204,6 +204,19 @@ def test_what_cannot_be_read_leaves_nothing(kind: str, call, tmp_path: Path) -> 
                          "--json")
     assert code == 2 and made["error"]["code"] and made["error"]["message"]
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(("data", "code"), [
+    ("psn_no,psn_no\n1,2\n".encode(), "duplicate-column"),
+    ("psn_no,备注\n1,张三\n".encode("gbk"), "broken-file"),
+    (b'psn_no,mdtrt_id\n1,"' + b"x" * 40_000_000 + b'"\n', "broken-file"),
+    (b"psn_no,mdtrt_id\n1,2\n", "missing-column")])
+def test_csv_that_cannot_be_read(data: bytes, code: str, call, tmp_path: Path) -> None:
+    (tmp_path / "c.csv").write_bytes(data)
+    status, made, _ = call("batch", tmp_path / "c.csv", "--pack", PEER, "--out",
+                           tmp_path / "o.parquet", "--json")
+    assert status == 2 and made["error"]["code"] == code and made["error"]["hint"]
+    assert [path.name for path in tmp_path.iterdir()] == ["c.csv"]
 
 
 def test_missing_columns_are_named(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
 import pytest
 
 from tongchou.claims import stream
@@ -85,8 +87,7 @@ def test_filters_and_unreadable_values_are_rejected_with_reasons() -> None:
         ("left-out", "dentists are left out"), ("left-out", "under a dollar"),
         ("unknown-code", "med_type is not a code of the tables")]
     assert [row["value"] for row in rejected] == ["dental", "0.5", "spa"]
-    _, rejected = settle(BASE, table(usd=["1.0000001", "5", "5"], age=["x", 5, 6] and
-                                     ["x", "5", "6"], year=[1, 500, 1]))
+    _, rejected = settle(BASE, table(usd=["1.0000001", "5", "5"], year=[1, 500, 1]))
     assert [row["code"] for row in rejected] == ["too-many-decimals", "bad-date"]
 
 
@@ -103,7 +104,7 @@ def test_what_the_run_says(call, tmp_path: Path) -> None:
                          tmp_path / "o.parquet", "--json")
     assert code == 0 and made["assumptions"] == ["one dollar is 1.053 yuan"]
     assert made["mapping_hash"] == read_mapping(tmp_path / "map.yaml").digest
-    said = pa.parquet.read_schema(tmp_path / "o.parquet").metadata
+    said = pa.parquet.read_metadata(tmp_path / "o.parquet").metadata
     assert said[b"tongchou.mapping_hash"].decode() == made["mapping_hash"]
     assert "one dollar" in said[b"tongchou.assumptions"].decode()
 
@@ -112,9 +113,9 @@ def test_what_the_run_says(call, tmp_path: Path) -> None:
     ("psn_no:", "person_no:", "unknown-key", "map.yaml:3:3"),
     ("{row: R}", "{rows: R}", "unknown-form", "map.yaml:4:13"),
     ("{row: R}", "{row: R, of: x}", "unknown-key", "map.yaml:4:22"),
-    ("1.053", "1.0.5", "bad-number", "map.yaml:11:36"),
-    ("1.053", "-1", "factor-out-of-range", "map.yaml:11:36"),
-    ("round: fen", "round: cent", "unknown-rounding", "map.yaml:11:50"),
+    ("1.053", "1.0.5", "bad-number", "map.yaml:11:37"),
+    ("1.053", "-1", "factor-out-of-range", "map.yaml:11:37"),
+    ("round: fen", "round: cent", "unknown-rounding", "map.yaml:11:51"),
     ("{of: medfee_sumamt,", "{", "from-or-of", "map.yaml:12:22"),
     ("month: 6, ", "", "missing-field", "map.yaml:10:13"),
     (", reason: under a dollar", "", "missing-field", "map.yaml:15:5"),

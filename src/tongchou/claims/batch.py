@@ -60,6 +60,7 @@ class Batch:
     claim: pa.Array
     faults: rejects.Faults
     size: int
+    has_families: bool
 
 
 def read_batch(encoder: Encoder, mapping: Mapping, batch: pa.RecordBatch, rows: np.ndarray,
@@ -71,12 +72,18 @@ def read_batch(encoder: Encoder, mapping: Mapping, batch: pa.RecordBatch, rows: 
     check.require(set(columns), "the claims file")
     bills = check.read_bills(columns, shown, faults, encoder.layout.text_ids)
     found = encoder.encode(bills, columns, shown, faults, rows + base)
-    return Batch(found, bills.person, bills.claim, faults, batch.num_rows)
+    return Batch(found, bills.person, bills.claim, faults, batch.num_rows,
+                 bills.family is not None)
 
 
 def settle_partition(plan: Plan, layout: Layout, part: Partition, partition_bits: int,
-                     schema: pa.Schema, threads: int = 1) -> Settled:
-    """Orders, judges and settles the records of one partition."""
+                     schema: pa.Schema, threads: int = 1,
+                     split: np.ndarray | None = None) -> Settled:
+    """Orders, judges and settles the records of one partition; `split` are persons of two
+    families (see `shuffle.split_persons`), who are rejected."""
+    rejected = []
+    if split is not None and len(split):
+        part, rejected = _without(layout, part, split)
     shift = 64 - partition_bits - grouping.RADIX_BITS * grouping.RADIX_PASSES
     part = _in_order(part, grouping.radix_order(part.records, shift))
     records, rows = part.records, np.arange(len(part.records))
@@ -84,9 +91,8 @@ def settle_partition(plan: Plan, layout: Layout, part: Partition, partition_bits
     places = np.array([layout.check, layout.person, layout.end_day, layout.text_ids], np.int64)
     grouping.settle_order(records, places, offsets, data, rows, shift)
     verdict = np.zeros(len(rows), np.int8)
-    rejected = []
     if judging.judge(records, places, offsets, data, rows, SUM_LIMIT_FEN, verdict):
-        rejected = _rejected(layout, part, rows, verdict)
+        rejected += _rejected(layout, part, rows, verdict)
         rows = rows[verdict == judging.FINE]
     columns, day, persons = _columns(plan, layout, places, records, rows)
     found = run(plan, columns, threads)
@@ -95,6 +101,17 @@ def settle_partition(plan: Plan, layout: Layout, part: Partition, partition_bits
     settled = results.result_table(plan, schema, person, claim, amounts, found)
     return Settled(settled, rejected, persons,
                    {name: results.sums(values) for name, values in amounts.items()})
+
+
+def _without(layout: Layout, part: Partition, split: np.ndarray) -> tuple[Partition, list]:
+    """A partition without the persons of two families, and their rejects."""
+    out = np.isin(part.records[:, layout.person], split)
+    if not out.any():
+        return part, []
+    at = np.flatnonzero(out)
+    numbers = part.records[at, ROW_WHO] & ((1 << ROW_BITS) - 1)
+    gone = ("family-contradiction", "family_id", numbers, *_ids(layout, part, at))
+    return _in_order(part, np.flatnonzero(~out)), [gone]
 
 
 def _in_order(part: Partition, rows: np.ndarray) -> Partition:

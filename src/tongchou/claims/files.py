@@ -53,7 +53,7 @@ class ClaimsFile:
                 yield from self._csv_pieces(names)
             else:
                 yield from self._parquet_pieces(names, threaded)
-        except (pa.ArrowException, OSError) as fault:
+        except (pa.ArrowException, OSError, UnicodeError) as fault:
             raise broken_file(self.path, fault) from None
 
     def _parquet_pieces(self, names: list[str], threaded: bool) -> Iterator[Piece]:
@@ -75,7 +75,8 @@ class ClaimsFile:
             strings_can_be_null=True, null_values=[""], quoted_strings_can_be_null=True)
         reader = csv.open_csv(self.path, csv.ReadOptions(use_threads=False,
                                                          block_size=CSV_BLOCK_BYTES),
-                              csv.ParseOptions(invalid_row_handler=skip), convert)
+                              csv.ParseOptions(invalid_row_handler=skip,
+                                               newlines_in_values=True), convert)
         first = 0
         for batch in reader:
             for start in range(0, batch.num_rows, BATCH_ROWS):
@@ -105,8 +106,11 @@ def is_csv(path: Path) -> bool:
 def broken_file(path: Path, fault: Exception) -> CaseError:
     """The error of a file that cannot be read as what its name says."""
     said = " ".join(str(fault).split())[:300]
-    hint = "A field may be longer than 16 MB, or a quote may not be closed." \
-        if "straddling" in said else "Check that the file is whole and of the kind its name says."
+    hint = "Check that the file is whole and of the kind its name says."
+    if "straddling" in said:
+        hint = "A field may be longer than 16 MB, or a quote may not be closed."
+    elif "UTF8" in said or "utf-8" in said:
+        hint = "Save it as UTF-8 (CSV UTF-8); GBK is not read."
     return CaseError("broken-file", f"cannot read the claims: {said}", str(path), hint=hint)
 
 
@@ -134,7 +138,14 @@ def find_files(path: Path, leave_out: set[Path]) -> list[Path]:
 
 def open_files(path: Path, leave_out: set[Path]) -> list[ClaimsFile]:
     """Every file with its columns; raises CaseError for the first that cannot be read."""
-    return [_open(found) for found in find_files(path, leave_out)]
+    files = [_open(found) for found in find_files(path, leave_out)]
+    for found in files:
+        names = found.schema.names
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise CaseError("duplicate-column", f"the column {twice[0]!r} stands twice",
+                            str(found.path), hint="Rename one of the two.")
+    return files
 
 
 def _open(path: Path) -> ClaimsFile:
@@ -143,7 +154,7 @@ def _open(path: Path) -> ClaimsFile:
             return _open_csv(path)
         with pq.ParquetFile(path) as source:
             return ClaimsFile(path, source.schema_arrow, source.metadata.num_rows)
-    except (pa.ArrowException, OSError) as fault:
+    except (pa.ArrowException, OSError, UnicodeError) as fault:
         raise broken_file(path, fault) from None
 
 
@@ -153,7 +164,8 @@ def _open_csv(path: Path) -> ClaimsFile:
         raise CaseError("broken-file", "the file is empty", str(path),
                         hint="The first line must name the columns.")
     with csv.open_csv(path, csv.ReadOptions(use_threads=False, block_size=CSV_BLOCK_BYTES),
-                      csv.ParseOptions(invalid_row_handler=lambda row: "skip")) as reader:
+                      csv.ParseOptions(invalid_row_handler=lambda row: "skip",
+                                       newlines_in_values=True)) as reader:
         names = reader.schema.names
     schema = pa.schema([(name, pa.string()) for name in names])
     return ClaimsFile(path, schema, size // CSV_ROW_BYTES + 1)

@@ -41,19 +41,20 @@ class Filter:
 
     def passes(self, array: pa.Array) -> np.ndarray:
         """bool[n]"""
-        found = ~table.nulls(array)
+        found = ~table.nulls(array) if self.present else np.ones(len(array), np.bool_)
         if self.admitted or self.refused:
             text = array.cast(pa.string())
             among = pc.is_in(text, pa.array(self.admitted or self.refused, pa.string()))
-            found = among.to_numpy(zero_copy_only=False)
-            found = found if self.admitted else ~found
+            listed = among.to_numpy(zero_copy_only=False)
+            found &= listed if self.admitted else ~listed
         if self.at_least is not None or self.at_most is not None:
             numbers = table.amounts(array, MICRO)
-            found &= True if numbers.code is None else numbers.code == scan.FINE
+            # What is no number passes: the field made of it says so more plainly.
+            unreadable = False if numbers.code is None else numbers.code != scan.FINE
             if self.at_least is not None:
-                found &= numbers.values >= self.at_least
+                found &= (numbers.values >= self.at_least) | unreadable
             if self.at_most is not None:
-                found &= numbers.values <= self.at_most
+                found &= (numbers.values <= self.at_most) | unreadable
         return found
 
 
@@ -81,6 +82,10 @@ class Mapping:
                 if name not in present:
                     raise _no_column(name, where, present)
                 wanted.add(name)
+            for name, where in expression.fields():
+                if name not in self.expressions and name not in wanted:
+                    raise CaseError("unknown-field", f"no field `{name}` is made here or stands "
+                                    "in the file", where, hint=suggest(name, self.expressions))
         for rule in self.filters:
             if rule.column not in present:
                 raise _no_column(rule.column, self.file, present)

@@ -115,7 +115,9 @@ def open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
     texts = [field.name for field in schema if pa.types.is_string(field.type)]
     packed = {field.name: "DELTA_BINARY_PACKED" for field in schema
               if field.name not in (*words, *texts)}
-    return pq.ParquetWriter(
+    writer = pq.ParquetWriter(
         path, schema, use_dictionary=words, column_encoding=packed, store_schema=False,
         store_decimal_as_integer=True, write_statistics=["psn_no"],
         compression={field.name: "zstd" if field.name in texts else "none" for field in schema})
+    writer.add_key_value_metadata(schema.metadata)
+    return writer

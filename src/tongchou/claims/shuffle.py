@@ -13,9 +13,11 @@ import pyarrow as pa
 
 from . import grouping, scan, table
 from .batch import Batch, Partition
+from .records import OWNER
 
 PARTITION_ROWS = 1 << 17
 BITS_MAX = 10
+ROOM_ROWS = 1 << 17
 KEPT_BYTES = 256 << 20         # so much stays in memory before it is spilled
 
 
@@ -35,26 +37,48 @@ class Scattered:
     starts: np.ndarray
     person: pa.Array | None
     claim: pa.Array | None
+    room: np.ndarray | None = None
 
 
-def scatter(batch: Batch, bits: int, width: int, text_ids: bool) -> Scattered:
-    """The rows of a batch without a fault, by partition."""
+def scatter(batch: Batch, bits: int, room: np.ndarray, text_ids: bool) -> Scattered:
+    """The rows of a batch without a fault, by partition, written into `room` int64[>= n, w]."""
     owner = batch.rows.owner
     partition = owner >> (64 - bits) & ((1 << bits) - 1) if bits else np.zeros(batch.size, np.int64)
     out = batch.faults.count
     if out:
         partition[batch.faults.of_row != 0] = -1
-    records = np.empty((batch.size - out, width), np.int64)
+    records = room[:batch.size - out]
     starts = np.zeros((1 << bits) + 1, np.int64)
     place = grouping.scatter(batch.rows, partition, 1 << bits, table.FIRST_DAY, scan.FIRST_YEAR,
                              records, starts)
     if not text_ids:
-        return Scattered(records, starts, None, None)
+        return Scattered(records, starts, None, None, room)
     rows = np.empty(len(records), np.int64)
     good = place >= 0
     rows[place[good]] = np.flatnonzero(good)
     at = pa.array(rows)
-    return Scattered(records, starts, batch.person.take(at), batch.claim.take(at))
+    return Scattered(records, starts, batch.person.take(at), batch.claim.take(at), room)
+
+
+def scatter_families(records: np.ndarray, person: int, bits: int) -> Scattered:
+    """(person, owner) of every record by the person's own hash, to find who has two families."""
+    people = records[:, person]
+    hashes = people * np.int64(scan.HASH_ODD)
+    partition = hashes >> (64 - bits) & ((1 << bits) - 1) if bits else np.zeros_like(people)
+    order = np.argsort(partition, kind="stable")
+    starts = np.searchsorted(partition[order], np.arange((1 << bits) + 1))
+    return Scattered(np.column_stack([people, records[:, OWNER]])[order], starts, None, None)
+
+
+def split_persons(families: "Shuffle") -> np.ndarray:
+    """Persons (their words) whose rows name more than one family, int64[k]."""
+    found = []
+    for k in range(1 << families.bits):
+        pairs = families.take(k).records
+        pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+        split = (pairs[1:, 0] == pairs[:-1, 0]) & (pairs[1:, 1] != pairs[:-1, 1])
+        found.append(np.unique(pairs[1:, 0][split]))
+    return np.concatenate(found)
 
 
 @dataclass
@@ -75,6 +99,18 @@ class Shuffle:
         self.spilled_bytes = 0
         self._held = [_Held() for _ in range(1 << bits)]
         self._bytes = 0
+        self._filled: list[np.ndarray] = []
+        self._spare: list[np.ndarray] = []
+
+    def room(self, rows: int) -> np.ndarray:
+        """Room for the records of a batch. What was spilled is used again: memory that a program
+        touches for the first time costs more than writing the records."""
+        if rows > ROOM_ROWS:
+            return np.empty((rows, self.width), np.int64)
+        try:
+            return self._spare.pop()
+        except IndexError:
+            return np.empty((ROOM_ROWS, self.width), np.int64)
 
     def add(self, found: Scattered) -> None:
         """Takes a batch; spills everything when too much is held."""
@@ -85,13 +121,16 @@ class Shuffle:
             if found.person is not None:
                 held.person.append(found.person.slice(start, end - start))
                 held.claim.append(found.claim.slice(start, end - start))
+        if found.room is not None and len(found.room) == ROOM_ROWS:
+            self._filled.append(found.room)
         self._bytes += found.records.nbytes + sum(
             array.nbytes for array in (found.person, found.claim) if array is not None)
         if self._bytes > self.kept_bytes:
             self._spill()
 
     def _spill(self) -> None:
-        """Appends what is held to one file per partition, texts as Arrow streams beside."""
+        """Appends what is held to one file per partition, texts in files of their own beside."""
+        self.folder.mkdir(exist_ok=True)
         for k, held in enumerate(self._held):
             if not held.records:
                 continue
@@ -104,6 +143,8 @@ class Shuffle:
             self._held[k] = _Held()
         self.spilled_bytes += self._bytes
         self._bytes = 0
+        self._spare += self._filled
+        self._filled = []
 
     def _path(self, k: int, name: str) -> Path:
         return self.folder / f"{k:04d}.{name}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -70,9 +71,12 @@ def _say(made: dict[str, object]) -> None:
                 f"{made['out']}")
     output.line(f"total {totals['medfee_sumamt']}, funds {totals['fund_pay_sumamt']}, hospitals "
                 f"{totals['hosp_part_amt']}, persons {totals['psn_part_amt']} yuan")
-    for found in made["candidates"]:
-        output.line(f"candidate value: {found['parameter']} = {found['value']}, grade "
-                    f"{found['grade']} ({found['clause']})")
+    if made["candidates"]:
+        grades = Counter(found["grade"] for found in made["candidates"])
+        output.line(f"{len(made['candidates'])} candidate values of profile {made['profile']}: "
+                    + ", ".join(f"{count} of grade {grade}"
+                                for grade, count in sorted(grades.items()))
+                    + "; --json and the file's metadata list them")
     for sentence in made["assumptions"]:
         output.line(f"assumed: {sentence}")
     if made["rejected"]:

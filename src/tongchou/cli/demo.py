@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from ..demo import Made
 
-SAMPLE = "claims.csv"
-
 
 def demo(
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where everything is written.")]
@@ -37,13 +35,14 @@ def demo(
     with _progress(lang.value) as show:
         show("", 0, 1)
         from .. import demo as demonstration
+        from ..demo import workbook
         regimes = demonstration.read_regimes()
         made = demonstration.settle_regimes(regimes, out, show)
     text, page = demonstration.explained_example(lang.value)
     write_page(out / "explanation.html", page)
     files = [out / "explanation.html",
-             demonstration.workbook.write_workbook(made, out / "summary.xlsx", lang.value),
-             *demonstration.workbook.write_csv(made, out)]
+             workbook.write_workbook(made, out / "summary.xlsx", lang.value),
+             *workbook.write_csv(made, out)]
     _report(made, text, files, lang.value)
     if any(one.run["rejected"] for one in made):
         raise typer.Exit(1)
@@ -57,16 +56,19 @@ def _prepare(out: Path) -> None:
                         hint="Choose another `--out`.") from None
 
 
-def _report(made: "Sequence[Made]", text: str, files: list[Path], lang: str) -> None:
+def _report(made: Sequence[Made], text: str, files: list[Path], lang: str) -> None:
     """Everything the reader sees, in the order of the headings."""
-    from ..demo import tables
+    from ..demo import sample_claims, tables
     from ..demo.words import say
     from . import demo_tables
-    output.line(say("banner", lang, count=len(made)))
+    _paragraph(say("banner", lang, count=len(made)), 0)
     _paragraph(say("caution", lang))
     for line in tables.candidate_lines(made, lang):
         output.line(f"  {line}")
-    output.line(f"  {say('grades', lang)}")
+    _paragraph(say("grades", lang))
+    run = made[0].run
+    output.line("  " + say("counted", lang, rows=run["rows"], people=run["persons"],
+                          claims=_each(made, "claims"), rejected=_each(made, "rejected")))
     _heading(say("example", lang))
     output.line(text)
     _heading(say("paid", lang, unit=say("wan", lang)))
@@ -79,15 +81,20 @@ def _report(made: "Sequence[Made]", text: str, files: list[Path], lang: str) -> 
         _paragraph(line)
     _heading(say("assumed", lang))
     for name, sentence in tables.assumption_rows(made, lang):
-        _paragraph(f"- {sentence}" if name == say("every_regime", lang) else f"- {name}: {sentence}")
+        shared = name == say("every_regime", lang)
+        _paragraph(f"- {sentence}" if shared else f"- {name}: {sentence}")
     _heading(say("written", lang))
     for path in [*files, *(path for one in made for path in one.written)]:
         output.line(f"  {path}")
     _heading(say("again", lang))
-    from ..demo.regimes import sample_folder
-    one = made[0]
-    output.line(f"  tongchou batch {_short(sample_folder() / SAMPLE)} --mapping "
-                f"{one.mapping} --out again.parquet")
+    output.line(f"  tongchou batch {_short(sample_claims())} --mapping {made[0].mapping} "
+                "--out again.parquet")
+
+
+def _each(made: Sequence[Made], what: str) -> str:
+    """A count of every regime, written once when it is the same for all."""
+    found = list(dict.fromkeys(f"{one.run[what]:,}" for one in made))
+    return found[0] if len(found) == 1 else "/".join(f"{one.run[what]:,}" for one in made)
 
 
 def _short(path: Path) -> str:
@@ -97,17 +104,25 @@ def _short(path: Path) -> str:
 
 def _heading(text: str) -> None:
     output.line()
-    output.line(text)
+    _paragraph(text, 0)
 
 
-def _paragraph(text: str) -> None:
+def _paragraph(text: str, indent: int = 2) -> None:
     from ..engine.explain import WIDTH, wrapped
-    for line in wrapped(text, WIDTH - 2):
-        output.line(f"  {line}")
+    for line in wrapped(text, WIDTH - indent):
+        output.line(" " * indent + line)
 
 
-def _show(made: "Table") -> None:
-    output.table(made)
+def _show(made: Table) -> None:
+    """A table as wide as the explanation, however narrow the terminal: cells are never cut."""
+    from rich.console import Console
+
+    from ..engine.explain import WIDTH
+    console = Console(width=WIDTH, highlight=False, markup=False, emoji=False)
+    with console.capture() as seen:
+        console.print(made)
+    for line in seen.get().rstrip().splitlines():
+        output.line(line.rstrip())
 
 
 @contextmanager

@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 import csv
+from html import escape
 from pathlib import Path
 
 from ..claims import open_case, read_case, settle_claims
 from ..engine import explain, picture
 from ..policy import load_pack, packs_folder
 from .regimes import samples
+from .words import say
 
 
 def example_case() -> Path:
@@ -21,8 +23,15 @@ def explained_example(lang: str) -> tuple[str, str]:
     pack = load_pack(opened.pack, opened.profile)
     settlements = settle_claims(pack, read_case(opened, pack))
     shown = max(settlements, key=lambda one: sum(trace.paid > 0 for trace in one.layers))
-    return (explain.explain_text(pack, shown, lang),
-            picture.explain_html(pack, settlements, lang, _rules(opened.pack)))
+    page = picture.explain_html(pack, settlements, lang, _rules(opened.pack))
+    return explain.explain_text(pack, shown, lang), _with_origin(page, lang)
+
+
+def _with_origin(page: str, lang: str) -> str:
+    """The page with whose bills these are said above them."""
+    assert page.count("<main>") == 1
+    return page.replace("<main>", f'<main><p class="notice" role="note">'
+                                  f'{escape(say("origin", lang))}</p>')
 
 
 def _rules(pack_name: str) -> dict[str, str]:

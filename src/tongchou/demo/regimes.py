@@ -50,6 +50,11 @@ def sample_folder() -> Path:
     return samples() / "rand_hie"
 
 
+def sample_claims() -> Path:
+    """The claims of the sample."""
+    return sample_folder() / "claims.csv"
+
+
 def samples() -> Path:
     """The folder of everything that ships as a sample."""
     return Path(str(resources.files("tongchou").joinpath("samples")))

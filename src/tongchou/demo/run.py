@@ -1,4 +1,4 @@
-"""Settles the sample under every regime, one after another, through the batch pipeline (批量演示)."""
+"""Settles the sample under every regime through the batch pipeline (批量演示)."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from ..claims import mapping as mappings
 from ..claims import stream
 from ..policy import Pack, load_pack
 from . import summary
-from .regimes import Regime, sample_folder
+from .regimes import Regime, sample_claims
 
 Progress = Callable[[str, int, int], None]     # what is going on, done, of
 
@@ -53,7 +53,7 @@ def settle_regimes(regimes: Sequence[Regime], out: Path,
 
 def _settle(regime: Regime, out: Path) -> Made:
     pack = load_pack(regime.pack, regime.profile)
-    claims, mapping = sample_folder() / "claims.csv", regime.write_mapping(out)
+    claims, mapping = sample_claims(), regime.write_mapping(out)
     settled = out / f"{regime.stem}.parquet"
     run = stream.settle_files(pack, claims, settled, mappings.read_mapping(mapping))
     schemes = summary.scheme_sums(pack, claims, mapping, settled)

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..money import divide_rounded
-from ..terms import INSURANCE, PARTS, VISITS, Term
+from ..terms import PARTS, VISITS, Term
 from .run import Made
 from .summary import SchemeSums, total_of
-from .words import say, sentence
+from .words import say, scheme, sentence
 
 OTHERS = ("hifes_pay", "cvlserv_pay", "hifdm_pay", "oth_pay")
 IN_POLICY = PARTS["in_policy"].national
@@ -39,15 +39,15 @@ def paid_rows(made: Sequence[Made], lang: str) -> Iterator[Row]:
     """Who paid what: a row a pack, then one for each of its schemes when it has several."""
     for one in made:
         several = len(one.schemes) > 1
-        word = say("all_schemes", lang) if several else title(INSURANCE[one.schemes[0].scheme], lang)
+        word = say("all_schemes", lang) if several else scheme(one.schemes[0].scheme, lang)
         yield _paid(one.pack.name, word, total_of(one.schemes), one.run["rejected"])
         for sums in one.schemes if several else []:
-            yield _paid("", title(INSURANCE[sums.scheme], lang), sums, 0)
+            yield _paid(one.pack.name, scheme(sums.scheme, lang), sums, 0)
 
 
-def _paid(name: str, scheme: str, sums: SchemeSums, rejected: int) -> Row:
+def _paid(name: str, word: str, sums: SchemeSums, rejected: int) -> Row:
     fen = {**sums.fen, "other": sum(sums.fen[field] for field in OTHERS)}
-    return Row((name, scheme), (sums.claims, sums.persons, rejected),
+    return Row((name, word), (sums.claims, sums.persons, rejected),
                (fen["medfee_sumamt"], *(fen.get(payer, 0) for payer in PAYERS)),
                (sums.share("medfee_sumamt"), sums.share(IN_POLICY)))
 
@@ -57,8 +57,8 @@ def kind_rows(made: Sequence[Made], lang: str) -> Iterator[Row]:
     for one in made:
         for sums in one.schemes:
             for visit, part in sums.visits.items():
-                yield Row((one.pack.name, title(INSURANCE[sums.scheme], lang),
-                           title(VISITS[visit], lang)), (part.claims, part.persons),
+                yield Row((one.pack.name, scheme(sums.scheme, lang), title(VISITS[visit], lang)),
+                          (part.claims, part.persons),
                           (part.fen["medfee_sumamt"], part.fen["fund_pay_sumamt"]),
                           (part.share("medfee_sumamt"), part.share(IN_POLICY)))
 

@@ -1,4 +1,4 @@
-"""The tables as files: summary.xlsx for people, summary.csv and layers.csv for programs (汇总表)."""
+"""The tables as files: a workbook for people, CSV for programs (汇总表)."""
 from __future__ import annotations
 
 import csv
@@ -63,6 +63,11 @@ def write_workbook(made: Sequence[Made], path: Path, lang: str) -> Path:
     return path
 
 
+def _one_line(head: str) -> str:
+    """A column title without the breaks that a narrow terminal needs."""
+    return head.replace("-\n", "").replace("\n", " " if head.isascii() else "")
+
+
 class _Sheets:
     """Sheets of one workbook, all with a frozen head and the caution above it."""
 
@@ -84,7 +89,7 @@ class _Sheets:
 
     def add(self, key: str, head: Sequence[str], rows) -> None:  # noqa: ANN001
         """A table of `tables.Row`, amounts in yuan."""
-        sheet = self._new(key, [name.replace("- ", "") for name in head])
+        sheet = self._new(key, [_one_line(name) for name in head])
         for at, row in enumerate(rows, start=3):
             cells = [(word, None) for word in row.words]
             cells += [(number, self.count) for number in row.counts]

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..errors import Refusal
-from ..policy import Cell, ClassRule, Pack
+from ..policy import Cell, ClassRule, Pack, Value
 
 LOOKBACK = "@lookback"
+KEPT_ENTRIES = 1 << 16             # what a memory of days or cells may hold before it starts anew
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def situate(pack: Pack, person: Person, claim: Claim) -> Situation:
         "age": age_class(pack.ages, age), "date": date_class(pack, rule_date),
         "person": person_class(pack.persons, person.person_class),
     }
-    held = _held(pack, person, rule_date)
+    held = _held(_lookbacks(pack), person, rule_date)
     for attribute in pack.attributes:
         cell[attribute.name] = "yes" if attribute.name in held else "no"
     if cell["referral"] == "missing" and needs_no_referral(pack, cell):
@@ -213,9 +214,12 @@ def holds(conditions: Mapping[str, tuple[str, ...]], cell: Cell) -> bool:
     return all(cell.get(dimension, "other") in names for dimension, names in conditions.items())
 
 
-def _held(pack: Pack, person: Person, day: str) -> list[str]:
+def _lookbacks(pack: Pack) -> dict[str, Value | None]:
+    return {status.name: status.lookback_months for status in pack.statuses}
+
+
+def _held(lookbacks: Mapping[str, Value | None], person: Person, day: str) -> list[str]:
     held = []
-    lookbacks = {status.name: status.lookback_months for status in pack.statuses}
     for span in person.statuses:
         if span.first <= day and (not span.last or day <= span.last):
             held.append(span.name)
@@ -236,3 +240,91 @@ def competing(pack: Pack, held: list[str]) -> tuple[str, ...]:
     if not found or pack.settings.status_choice == "best_or_none":
         return (*found, "none")
     return found
+
+
+# --- many claims of one pack ----------------------------------------------------------------------
+class CellEntry:
+    """A cell and the statuses that compete in it, shared by all claims that lie in it (read only).
+
+    `note` is for whoever keeps the memory: the kernel's number of the cell.
+    """
+
+    __slots__ = ("cell", "statuses", "note")
+
+    def __init__(self, cell: Cell, statuses: tuple[str, ...]) -> None:
+        self.cell, self.statuses, self.note = cell, statuses, None
+
+
+class Situations:
+    """`situate` for many claims of one pack, in a tenth of the time.
+
+    Days, ages and whole cells are kept by value; whatever is not an ordinary claim in force goes
+    through `situate`, which says why it cannot be settled.
+    """
+
+    def __init__(self, pack: Pack) -> None:
+        settings = pack.settings
+        self.pack = pack
+        self._rule_date, self._year_by = settings.rule_date, settings.year_by
+        self._year_start, self._age_at = settings.policy_year_starts, settings.age_at
+        self._force_from, self._force_to = pack.force_from, pack.force_to or "9999-99-99"
+        self._lookbacks = _lookbacks(pack)
+        self._cells: dict[tuple, CellEntry] = {}
+        self._days: dict[str, tuple[str, int, str, str]] = {}
+        self._age_classes: dict[int | None, str] = {}
+
+    def of(self, person: Person, claim: Claim) -> tuple[CellEntry, Situation]:
+        """The claim's situation, and the entry of its cell. Raises Refusal as `situate` does."""
+        entry, rule_date, year, facts = self.place(person, claim)
+        return entry, Situation(entry.cell, entry.statuses, rule_date, year, facts)
+
+    def place(self, person: Person, claim: Claim) -> tuple[CellEntry, str, str, dict[str, int]]:
+        """The entry, the rules' date, the policy year and the numbers: a situation in pieces."""
+        begin, end = claim.begin, claim.end
+        settled = claim.settled[:10]
+        which = self._rule_date
+        rule_date = settled if which == "settlement" else end if which == "discharge" else begin
+        if not self._force_from <= rule_date <= self._force_to:
+            situate(self.pack, person, claim)
+        known = self._days
+        day = known.get(rule_date) or self._day(rule_date)
+        year_by = self._year_by
+        if year_by == which:
+            year = day[0]
+        elif year_by == "refuse":
+            year = policy_year(self.pack, claim)
+        else:
+            by = settled if year_by == "settlement" else end if year_by == "discharge" else begin
+            year = (known.get(by) or self._day(by))[0]
+        at = year if self._age_at == "year_start" else begin if self._age_at == "admission" else end
+        facts, born = person.facts, person.born
+        age = None
+        if born:
+            day_of_age = known.get(at) or self._day(at)
+            age = max(day_of_age[1] - int(born[:4]) - (day_of_age[2] < born[5:10]), 0)
+            facts = {**facts, "age": age}
+        held = tuple(_held(self._lookbacks, person, rule_date)) if person.statuses else ()
+        age_class_name = self._age_classes.get(age) or self._age_class(age)
+        key = (claim.visit, claim.level, claim.place, claim.referral, claim.tags, claim.disease,
+               age_class_name, day[3], held, person.insurance, person.sex, person.person_class)
+        entry = self._cells.get(key) or self._cell(key, person, claim)
+        return entry, rule_date, year, facts
+
+    def _day(self, day: str) -> tuple[str, int, str, str]:
+        """First day of its policy year, year, month and day, class of date."""
+        if len(self._days) >= KEPT_ENTRIES:
+            self._days.clear()
+        found = (year_start(day, self._year_start), int(day[:4]), day[5:10],
+                 date_class(self.pack, day))
+        self._days[day] = found
+        return found
+
+    def _age_class(self, age: int | None) -> str:
+        return self._age_classes.setdefault(age, age_class(self.pack.ages, age))
+
+    def _cell(self, key: tuple, person: Person, claim: Claim) -> CellEntry:
+        situation = situate(self.pack, person, claim)
+        if len(self._cells) >= KEPT_ENTRIES:
+            self._cells.clear()
+        entry = self._cells[key] = CellEntry(situation.cell, situation.statuses)
+        return entry

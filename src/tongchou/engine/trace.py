@@ -6,26 +6,29 @@ so that flows and explanations read them alike.
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import compress
+from struct import Struct
+from typing import NamedTuple
 
 import numpy as np
 
 from ..policy import Pack
 from ..terms import PART_NAMES
 from .compile import compile_pack
-from .kernel import settle_units
-from .kernel_rules import (T_BASE, T_CAPPED, T_CAPS, T_COPAYMENT, T_CUMULATED, T_DEDUCTIBLE,
-                           T_DRAWN, T_EXCLUDED, T_FROM, T_MEASURED, T_MINIMUM, T_OVER, T_PAID,
-                           T_PAYABLE, T_BELOW, T_PENALTY, T_ROW, T_SLOPE, T_TIERS, T_TO, T_WIDTH)
+from .kernel_rules import T_CAPS, T_DRAWN, T_TIERS, T_WIDTH
+from .kernel_single import FIELDS, lay_out, places, settle_single
 from .plan import ROW_FIELDS, Plan
-from .records import LayerTrace, Settlement
+from .records import RESIDUE_NAMES, LayerTrace, Settlement
 from .reference import claim_order
-from .situation import Claim, Person, Situation, situate
+from .rules import LayerRule, require_facts
+from .situation import CellEntry, Claim, Person, Situation, Situations
 
+ROW_WIDTH = len(ROW_FIELDS)
 BASE_LIMIT, CAP_LIMIT, TIER_LIMIT = T_CAPS - T_DRAWN, (T_TIERS - T_CAPS) // 2, T_WIDTH - T_TIERS
 
 
-def encode(plan: Plan, situation: Situation) -> tuple[int, int]:
+def encode(plan: Plan, situation: Situation | CellEntry) -> tuple[int, int]:
     """Key and status bits of a situation under a plan (see `columns.Columns`)."""
     key = 0
     for name, classes in plan.dimensions:
@@ -39,113 +42,167 @@ def encode(plan: Plan, situation: Situation) -> tuple[int, int]:
     return key, bits
 
 
+class _Reader(NamedTuple):
+    """How a rule's trace row is read: only what the rule uses, in one step."""
+
+    unpack: Callable[[memoryview, int], tuple[int, ...]]
+    rule: LayerRule
+    drawn: tuple[str, ...]
+    emptied: dict[str, int]            # the same parts with nothing left in them
+    caps: int                          # where the numbers of the caps begin, and of the tiers
+    tiers: int
+    residues: tuple[str, ...]          # names of the five residues as parts
+
+
+def _reader(plan: Plan, index: int) -> _Reader:
+    rule = plan.rules[index]
+    if len(rule.caps) > CAP_LIMIT or len(rule.base) > BASE_LIMIT \
+            or (rule.tiers and len(rule.tiers.rates) > TIER_LIMIT):
+        raise ValueError(f"{plan.pack.name}: layer {rule.layer} is too wide for a trace row")
+    tiers = len(rule.tiers.rates) if rule.tiers else 1
+    if rule.tiers and rule.tiers.rounding == "true_up" and rule.tiers.of == "year":
+        tiers = 1
+    drawn, caps = T_DRAWN + len(plan.steps[index].drawn), 2 * len(rule.caps)
+    row = Struct(f"={drawn}q{8 * (T_CAPS - drawn)}x{caps}q{8 * (T_TIERS - T_CAPS - caps)}x{tiers}q")
+    parts = tuple(part for part, _, _ in plan.steps[index].drawn)
+    return _Reader(row.unpack_from, rule, parts, dict.fromkeys(parts, 0), drawn, drawn + caps, tuple(f"{rule.layer}.{name}" for name in RESIDUE_NAMES))
+
+
 class Settler:
     """Settles single claims of a pack fast. Build it once: it compiles the pack and the kernel.
 
     Raises Refusal as `situate` and the rules do; ValueError when a rule has more base parts,
-    caps or tiers than a trace row holds (24, 6, 24).
+    caps or tiers than a trace row holds (24, 6, 24). Not for two threads at a time.
     """
 
     def __init__(self, pack: Pack) -> None:
         self.pack = pack
         self.plan = compile_pack(pack, detailed=True)
-        for rule in self.plan.rules:
-            if len(rule.caps) > CAP_LIMIT or len(rule.base) > BASE_LIMIT \
-                    or (rule.tiers and len(rule.tiers.rates) > TIER_LIMIT):
-                raise ValueError(f"{pack.name}: layer {rule.layer} is too wide for a trace row")
-        sizes = self.plan.tables.sizes
-        layers = len(self.plan.layers)
-        self._trace = np.zeros((layers + 1, T_WIDTH), np.int64)
-        self._acc = np.zeros(2 * int(sizes[1]), np.int64)
-        self._saved = np.zeros(2 * int(sizes[1]), np.int64)
-        self._part, self._gross = np.zeros(sizes[0], np.int64), np.zeros(layers, np.int64)
+        self._situations = Situations(pack)
+        self._readers = [_reader(self.plan, index) for index in range(len(self.plan.rules))]
+        self._by_settlement = pack.settings.order == "settlement"
         self._room(16)
 
     def _room(self, claims: int) -> None:
+        """Lays out tables and working memory for so many claims of one person-year."""
         plan = self.plan
+        sizes = [int(size) for size in plan.tables.sizes]
+        shapes = {"parts": (4, claims), "offsets": 2, "previous": (max(len(plan.scopes), 1), claims),
+                  "facts": (max(len(plan.facts), 1), claims), "paid": (len(plan.layers), claims),
+                  "acc": 2 * sizes[1], "saved": 2 * sizes[1], "part": sizes[0],
+                  "gross": len(plan.layers), "scoped": (max(sizes[3], 1), claims),
+                  "trace": (len(plan.layers) + 1, T_WIDTH)}
+        arrays = {name: np.zeros(shapes.get(name, claims), np.int64) for name in FIELDS}
+        self._memory = lay_out(arrays | plan.tables._asdict())
+        self._view = memoryview(self._memory)
         self._claims = claims
-        self._key, self._statuses = np.zeros(claims, np.int64), np.zeros(claims, np.int64)
-        self._parts = np.zeros((4, claims), np.int64)
-        self._offsets, self._member = np.zeros(2, np.int64), np.zeros(claims, np.int64)
-        self._previous = np.full((max(len(plan.scopes), 1), claims), -1, np.int64)
-        self._facts = np.zeros((max(len(plan.facts), 1), claims), np.int64)
-        self._scoped = np.zeros((max(int(plan.tables.sizes[3]), 1), claims), np.int64)
-        self._paid = np.zeros((len(plan.layers), claims), np.int64)
-        self._out = (np.zeros(claims, np.int64), np.zeros(claims, np.int64),
-                     np.zeros(claims, np.int16), np.zeros(claims, np.int64))
+        (self._key, self._statuses, self._parts, self._end, self._previous, self._facts,
+         self._status, self._trace) = places(self._memory, (
+             "key", "statuses", "parts", "offsets", "previous", "facts", "status", "trace"))
 
     def settle(self, person: Person, claim: Claim, earlier: Sequence[Claim] = ()) -> Settlement:
         """Settles `claim` after the `earlier` claims of the same person and policy year.
 
         Packs in which a family shares accumulators go through the reference.
         """
-        history = sorted(earlier, key=lambda one: claim_order(self.pack, one)) if earlier else []
-        situations = [situate(self.pack, person, one) for one in (*history, claim)]
-        self._fill((*history, claim), situations)
-        settle_units(self.plan.tables, self._key, self._statuses, self._parts, self._offsets,
-                     self._member, self._previous, self._facts, 0, 1, self._paid, *self._out,
-                     self._acc, self._saved, self._part, self._gross, self._scoped, self._trace)
-        return self._read(claim, situations[-1], len(history))
+        if len(earlier) >= self._claims:
+            self._room(2 * len(earlier) + 2)
+        history = sorted(earlier, key=lambda one: claim_order(self.pack, one)) \
+            if len(earlier) > 1 else earlier
+        for row, one in enumerate(history):
+            self._fill(row, one, *self._situations.place(person, one))
+        entry, situation = self._situations.of(person, claim)
+        last = len(history)
+        self._fill(last, claim, entry, situation.rule_date, "", situation.facts)
+        if self.plan.scopes:
+            self._fill_previous(person, (*history, claim))
+        self._view[self._end + 1] = last + 1
+        settle_single(self._memory)
+        return self._read(claim, situation, last)
 
-    def _fill(self, claims: Sequence[Claim], situations: Sequence[Situation]) -> None:
-        if len(claims) > self._claims:
-            self._room(2 * len(claims))
-        plan = self.plan
-        for row, (claim, situation) in enumerate(zip(claims, situations, strict=True)):
-            key, bits = encode(plan, situation)
-            self._refuse(key, bits)
-            self._key[row], self._statuses[row] = key, bits
-            self._parts[:, row] = claim.parts
-            for index, fact in enumerate(plan.facts):
-                self._facts[index, row] = situation.facts[fact]
-        if plan.scopes:
-            for index, scope in enumerate(plan.scopes):
-                self._previous[index, :len(claims)] = previous_rows(scope, claims, situations)
-        self._offsets[1] = len(claims)
+    def _fill(self, row: int, claim: Claim, entry: CellEntry, _date: str, _year: str,
+              facts: dict[str, int]) -> None:
+        """Writes a claim into the working memory."""
+        key, bits = entry.note or self._encode(entry)
+        view, claims, at = self._view, self._claims, self._parts + row
+        view[self._key + row] = key
+        view[self._statuses + row] = bits
+        view[at], view[at + claims], view[at + 2 * claims], view[at + 3 * claims] = claim.parts
+        if self.plan.facts:
+            for index, fact in enumerate(self.plan.facts):
+                if fact not in facts:
+                    self._require(claim, key, bits, facts)
+                view[self._facts + index * claims + row] = facts.get(fact, 0)
 
-    def _refuse(self, key: int, bits: int) -> None:
-        if self.plan.refusals:
-            number = int(self.plan.refusal(np.array([key]), np.array([bits]))[0])
-            if number >= 0:
-                raise self.plan.refusals[number]
+    def _encode(self, entry: CellEntry) -> tuple[int, int]:
+        """Key and status bits of a cell, kept with it. Raises the refusal of its rules."""
+        key, bits = encode(self.plan, entry)
+        number = int(self.plan.refusal(np.array([key]), np.array([bits]))[0])
+        if number >= 0:
+            raise self.plan.refusals[number]
+        entry.note = key, bits
+        return entry.note
+
+    def _require(self, claim: Claim, key: int, bits: int, facts: dict[str, int]) -> None:
+        """Refuses a claim when a rule of a status that competes needs a number nobody gave."""
+        tables = self.plan.tables
+        for status in range(len(self.plan.statuses) + 1):
+            plan = int(tables.route[key, status])
+            if plan >= 0 and (bits >> (status - 1) & 1 if status else
+                              not bits or not tables.sizes[6]):
+                rows = tables.plan_rows[tables.plan_from[plan]:tables.plan_from[plan + 1]]
+                require_facts([self.plan.rules[int(row) // ROW_WIDTH] for row in rows],
+                              facts, f"claim {claim.claim_id}")
+
+    def _fill_previous(self, person: Person, claims: Sequence[Claim]) -> None:
+        situations = [self._situations.of(person, claim)[1] for claim in claims]
+        for index, scope in enumerate(self.plan.scopes):
+            at = self._previous + index * self._claims
+            self._memory[at:at + len(claims)] = previous_rows(scope, claims, situations)
 
     def _read(self, claim: Claim, situation: Situation, row: int) -> Settlement:
-        width = len(ROW_FIELDS)
-        left: dict[str, int] = dict(zip(PART_NAMES, claim.parts, strict=True))
-        traces = []
-        for line in self._trace.tolist():
-            if line[T_ROW] < 0:
-                break
-            index = line[T_ROW] // width
-            trace = self._layer(line, index)
-            for part, _, _ in self.plan.steps[index].drawn:
-                left.pop(part, None)
-            for name, fen in trace.residues.items():
-                if fen:
-                    left[f"{trace.rule.layer}.{name}"] = fen
-            traces.append(trace)
-        status = int(self._out[2][row])
+        view, at, readers, traces = self._view, self._trace, self._readers, []
+        left = dict(zip(PART_NAMES, claim.parts, strict=True))
+        while (offset := view[at]) >= 0:
+            traces.append(_read_layer(readers[offset // ROW_WIDTH], view, 8 * at, left))
+            at += T_WIDTH
+        status = view[self._status + row]
         chosen = self.plan.statuses[status - 1] if status else "none"
         return Settlement(claim, situation, chosen, (), traces,
                           {part: fen for part, fen in left.items() if fen})
 
-    def _layer(self, line: list[int], index: int) -> LayerTrace:
-        rule, step = self.plan.rules[index], self.plan.steps[index]
-        drawn = tuple((part, line[T_DRAWN + place])
-                      for place, (part, _, _) in enumerate(step.drawn) if line[T_DRAWN + place])
-        caps = tuple((line[T_CAPS + 2 * place], line[T_CAPS + 2 * place + 1])
-                     for place in range(len(rule.caps)))
-        tiers = len(rule.tiers.rates) if rule.tiers else 1
-        if rule.tiers and rule.tiers.rounding == "true_up" and rule.tiers.of == "year":
-            tiers = 1
-        residues = {"deductible": line[T_BELOW], "copayment": line[T_COPAYMENT],
-                    "over_cap": line[T_OVER], "penalty": line[T_PENALTY],
-                    "excluded": line[T_EXCLUDED]}
-        return LayerTrace(rule, drawn, line[T_BASE], line[T_MEASURED], line[T_DEDUCTIBLE],
-                          line[T_CUMULATED], line[T_FROM], line[T_TO], line[T_SLOPE],
-                          tuple(line[T_TIERS:T_TIERS + tiers]), line[T_PAYABLE],
-                          bool(line[T_MINIMUM]), line[T_PAID], caps, bool(line[T_CAPPED]),
-                          residues)
+
+def _read_layer(reader: _Reader, memory: memoryview, at: int, left: dict[str, int]) -> LayerTrace:
+    """The trace row (columns T_* of `kernel_rules`) at a byte; moves what is `left` on."""
+    unpack, rule, drawn, emptied, caps_at, tiers_at, residues = reader
+    row = unpack(memory, at)
+    (_, base, measured, deductible, cumulated, tier_from, tier_to, slope, payable, minimum, paid,
+     capped, below, copayment, over, penalty, excluded) = row[:T_DRAWN]
+    if len(drawn) == 1:
+        left[drawn[0]] = 0
+        taken = ((drawn[0], row[T_DRAWN]),) if row[T_DRAWN] else ()
+    else:
+        left.update(emptied)
+        amounts = row[T_DRAWN:caps_at]
+        taken = tuple(compress(zip(drawn, amounts, strict=True), amounts))
+    if below:
+        left[residues[0]] = below
+    if copayment:
+        left[residues[1]] = copayment
+    if over:
+        left[residues[2]] = over
+    if penalty:
+        left[residues[3]] = penalty
+    if excluded:
+        left[residues[4]] = excluded
+    if tiers_at == caps_at + 2:
+        caps = (row[caps_at:tiers_at],)
+    else:
+        caps = tuple([row[k:k + 2] for k in range(caps_at, tiers_at, 2)])
+    return LayerTrace(rule, taken, base, measured, deductible, cumulated, tier_from, tier_to,
+                      slope, row[tiers_at:], payable, minimum != 0, paid, caps, capped != 0,
+                      {"deductible": below, "copayment": copayment, "over_cap": over,
+                       "penalty": penalty, "excluded": excluded})
 
 
 def previous_rows(scope: str, claims: Sequence[Claim], situations: Sequence[Situation],

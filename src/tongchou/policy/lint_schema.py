@@ -6,14 +6,16 @@ something harmless in the place of what was faulty and reads again, until nothin
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import PackError
+from .lint_finding import place
 from .load import bind
 from .model import Pack
 from .source import Node, parse_yaml
 
 ROUNDS = 80
+TRIES = 3  # ways to repair one fault
 _HARMLESS = {"fund": "other_fund", "base": "in_policy", "deductible": "none", "cap": "none"}
 _HARMLESS_ROOT = {"city": "unnamed", "regime": "unnamed", "title": "unnamed", "state": "draft",
                   "in_force": "{from: 2000-01-01}", "insurance": "residents",
@@ -116,40 +118,62 @@ def _repeat(root: Node, variant: Variant, problems: list[PackError]) -> list[Pac
     tries: dict[tuple[str, str, str], int] = {}
     gone: set[str] = set()
     for _ in range(ROUNDS):
-        if not problems:
+        open_ones = [one for one in problems if tries.get(_key(one), 0) <= TRIES]
+        if not open_ones:
             break
-        stands = [(one, str((*path_at(root, one.where), "", "")[1])) for one in problems]
-        faulty = {name for _, name in stands if name}
-        first = [one for one, name in stands if not _follows(one, (gone | faulty) - {name})]
-        for problem in first or problems:
-            key = (problem.code, problem.where, problem.message)
+        for problem, path in _first(root, open_ones):
             if not _follows(problem, gone):
-                found.setdefault(key, problem)
-            tries[key] = tries.get(key, -1) + 1
-            root = _repaired(root, problem, tries[key], gone)
+                found.setdefault(_key(problem), problem)
+            tries[_key(problem)] = tries.get(_key(problem), -1) + 1
+            root = _repaired(root, problem, path, tries[_key(problem)], gone)
+            if path[:1] == ("profiles",) and isinstance(variant.profile, dict):
+                given = {name: node for name, node in variant.profile.items()
+                         if name not in path}
+                variant = replace(variant, profile=given)
         problems = []
         _attempt(root, variant, problems)
     return list(found.values())
 
 
+def _key(problem: PackError) -> tuple[str, str, str]:
+    return problem.code, problem.where, problem.message
+
+
+def _first(root: Node, problems: list[PackError]) -> list[tuple[PackError, Path]]:
+    """The faults to look at now: those of definitions before those of rules that use them, and
+    of layers those that do not only miss an earlier layer, which was faulty itself."""
+    placed = [(one, path_at(root, one.where)) for one in problems]
+    profiles = [(one, path) for one, path in placed if path[:1] == ("profiles",)]
+    definitions = [(one, path) for one, path in placed
+                   if path[:1] not in (("layers",), ("contributions",), ("profiles",))]
+    layers = list(section(root, "layers"))
+    own = [(one, path) for one, path in placed if len(path) < 2 or path[1] not in layers
+           or not any(f"'{name}." in one.message or f"'{name}'" in one.message
+                      for name in layers[:layers.index(str(path[1]))]
+                      if one.code.startswith("unknown-"))]
+    return definitions or profiles or own or placed
+
+
 def _follows(problem: PackError, gone: set[str]) -> bool:
-    """True for a fault that only says that something faulty itself, or taken out, is missing."""
+    """True for a fault that only says that something taken out for its own fault is missing."""
     return problem.code.startswith("unknown-") and any(
-        f"`{name}`" in problem.message or f"'{name}'" in problem.message
-        or f"'{name}." in problem.message for name in gone)
+        f"`{name}`" in problem.message or f"`${name}`" in problem.message
+        or f"'{name}'" in problem.message for name in gone)
 
 
 def path_at(root: Node, where: str) -> Path:
     """The path of the deepest node, or key, that stands at `file:line:column`."""
+    file, line, column = place(where)
     found: Path = ()
     stack: list[tuple[Path, Node]] = [((), root)]
     while stack:
         path, node = stack.pop()
-        if node.where == where and len(path) >= len(found):
+        if node.line == line and node.column == column and node.file == file \
+                and len(path) >= len(found):
             found = path
-        for key, (line, column) in node.keys.items():
-            if f"{node.file}:{line}:{column}" == where and len(path) + 1 >= len(found):
-                found = (*path, key)
+        if (line, column) in node.keys.values() and node.file == file \
+                and len(path) + 1 >= len(found):
+            found = (*path, next(k for k, at in node.keys.items() if at == (line, column)))
         stack += [((*path, key), child) for key, child in (node.items or {}).items()]
         stack += [((*path, k), child) for k, child in enumerate(node.elements or ())]
     return found
@@ -176,9 +200,12 @@ def replaced(node: Node, path: Path, new: Node | None) -> Node:
     return node
 
 
-def _repaired(root: Node, problem: PackError, tried: int, gone: set[str]) -> Node:
-    path = path_at(root, problem.where)
-    if len(path) < 2 or tried > 2:
+def _repaired(root: Node, problem: PackError, path: Path, tried: int, gone: set[str]) -> Node:
+    """The tree with something harmless in the place of a fault, or without what is faulty."""
+    if len(path) == 1 and tried == 0:
+        text = _HARMLESS_ROOT.get(str(path[0]))
+        return replaced(root, path, parse_yaml(text, root.file) if text else None)
+    if len(path) < 2 or tried >= TRIES:
         return _filled(root, (), _HARMLESS_ROOT)
     layer = path[:2]
     if path[0] == "layers" and tried == 0 and len(path) > 2:

@@ -110,10 +110,11 @@ def _parent(node: Node, folder: Path) -> Path:
 
 
 def _short(path: Path) -> str:
-    try:
-        return str(Path("packs") / path.resolve().relative_to(packs_folder().resolve()))
-    except ValueError:
-        return str(path)
+    for whole, folder, shown in ((path.resolve(), packs_folder().resolve(), Path("packs")),
+                                 (path, Path.cwd(), Path())):
+        if whole.is_relative_to(folder):
+            return str(shown / whole.relative_to(folder))
+    return str(path)
 
 
 def bind(root: Node, profile: str | Mapping[str, object] | None,
