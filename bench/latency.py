@@ -25,8 +25,8 @@ from tongchou.policy import load_pack
 Case = tuple[Person, Claim, tuple[Claim, ...]]
 MEDIAN_FEN = {"1": 300_000, "2": 700_000, "3": 1_400_000}
 STATUSES = ("", "", "", "", "", "allowance", "borderline")
-CLAIMS = 1000
-ROUNDS = 12
+CLAIMS = 250
+ROUNDS = 40
 
 
 def cases(rng: random.Random, count: int, earlier: int) -> list[Case]:

@@ -27,7 +27,8 @@ def percent(rng: random.Random) -> str:
 
 def yuan(rng: random.Random, most: int) -> str:
     """An amount, sometimes with fen."""
-    return rng.choice([str(rng.randint(0, most)), f"{rng.randint(0, most)}.{rng.randint(1, 99):02d}"])
+    return rng.choice([str(rng.randint(0, most)),
+                       f"{rng.randint(0, most)}.{rng.randint(1, 99):02d}"])
 
 
 def table(rng: random.Random, leaf) -> object:
@@ -62,7 +63,7 @@ def deductible(rng: random.Random, layer: str, family: bool) -> object:
                 rule["counts"] = {"by": "visit", "day_treatment": "no", "else": "yes"}
     if rng.random() < 0.2:
         rule["year_total_at_most"] = yuan(rng, 3000)
-    if rng.random() < 0.3:
+    if rng.random() < 0.3 and "share" not in rule:
         rule["adjust"] = [{"for": {"status": "allowance"}, "times": "50%",
                            "round_to": rng.choice(["1", "0.01"])}]
     if family and per == "year" and rng.random() < 0.6 and "then" not in rule:
@@ -203,7 +204,8 @@ def bills(rng: random.Random, person_id: str, number: int) -> list[Claim]:
     """Claims of one person over two years, episodes and shared days among them."""
     found = []
     for k in range(number):
-        day = f"202{rng.choice([2, 3, 3])}-{rng.randint(1, 12):02d}-{rng.choice([3, 3, 14, 25]):02d}"
+        year, month = rng.choice([2022, 2023, 2023]), rng.randint(1, 12)
+        day = f"{year}-{month:02d}-{rng.choice([3, 3, 14, 25]):02d}"
         found.append(Claim(
             f"{person_id}-{k}", person_id, rng.choice(VISITS), rng.choice(["1", "2", "3", "none"]),
             rng.choice(["local", "outside"]), rng.choice(["due", "missing", "not_needed"]),

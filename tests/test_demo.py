@@ -5,6 +5,7 @@ import io
 import textwrap
 from collections import Counter
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -88,7 +89,13 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 def settled(shown: Demonstration, pack: str) -> list[dict[str, object]]:
     """The settled bills of a pack."""
-    return pq.read_table(shown.folder / f"{pack.replace('/', '-')}.parquet").to_pylist()
+    return read_once(shown.folder / f"{pack.replace('/', '-')}.parquet")
+
+
+@cache
+def read_once(path: Path) -> list[dict[str, object]]:
+    """The rows of a Parquet file."""
+    return pq.read_table(path).to_pylist()
 
 
 def test_all_shipped_regimes_are_settled(shown: Demonstration) -> None:

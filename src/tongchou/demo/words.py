@@ -69,7 +69,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "sheet_paid": ("谁付了多少", "who paid what"),
     "sheet_kinds": ("按就诊类别", "by kind of visit"),
     "sheet_layers": ("各层", "layers"), "sheet_assumed": ("假定", "assumptions"),
-    "sheet_candidates": ("候选值", "candidate values"), "yuan": ("元", "yuan"),
+    "sheet_candidates": ("候选值", "candidate values"),
     "visit": ("就诊类别", "kind of visit"),
 }
 # Schemes in a narrow column; the full names are those of terms.INSURANCE.

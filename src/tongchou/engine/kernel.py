@@ -228,8 +228,8 @@ def _best_status(t, key, mask, held_only, i, parts, facts, scoped, previous, acc
     best, least = -1, np.int64(0)
     while status >= 0:
         run = t.route[U(key[i]), U(status)]
-        person, _, _ = _chain(t, t.sizes[4], t.sizes[3], t.sizes[5], run, i, parts, facts, scoped, previous, acc, mine, part, gross, paid_out,
-                              None)
+        person, _, _ = _chain(t, t.sizes[4], t.sizes[3], t.sizes[5], run, i, parts, facts, scoped,
+                              previous, acc, mine, part, gross, paid_out, None)
         for s in range(slots):
             acc[U(s)] = saved[U(s)]
             acc[U(mine + s)] = saved[U(slots + s)]

@@ -138,11 +138,8 @@ def _rated(t, q, acc, mine, measured, counted, slope, low, high, mode, trace, st
         borne = low - acc[U(owner + rows[U(q + TIER_SLOT)])]
         borne += acc[U(owner + rows[U(q + BORNE_SLOT)])]
         low = np.int64(0) if rows[U(q + NET)] else borne
-    before = np.int64(0)
-    running = np.int64(0)
-    done = np.int64(0)
+    before, running, start = np.int64(0), np.int64(0), np.int64(0)
     line = np.int64(0)
-    start = np.int64(0)
     each_side = method == YEAR_EACH_SIDE
     for tier in range(rows[U(q + TIER_FROM)], rows[U(q + TIER_TO)]):
         end = tiers[U(tier), 0]

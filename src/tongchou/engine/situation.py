@@ -258,15 +258,15 @@ class CellEntry:
 class Situations:
     """`situate` for many claims of one pack, in a tenth of the time.
 
-    Days, ages and whole cells are kept by value; whatever is not an ordinary claim in force goes
-    through `situate`, which says why it cannot be settled.
+    Days and whole cells are kept by value; a claim out of force, or in a cell not seen before,
+    goes through `situate`, which says why it cannot be settled.
     """
 
     def __init__(self, pack: Pack) -> None:
         settings = pack.settings
         self.pack = pack
         self._rule_date, self._year_by = settings.rule_date, settings.year_by
-        self._year_start, self._age_at = settings.policy_year_starts, settings.age_at
+        self._age_at = settings.age_at
         self._force_from, self._force_to = pack.force_from, pack.force_to or "9999-99-99"
         self._lookbacks = _lookbacks(pack)
         self._cells: dict[tuple, CellEntry] = {}
@@ -274,48 +274,55 @@ class Situations:
         self._age_classes: dict[int | None, str] = {}
 
     def of(self, person: Person, claim: Claim) -> tuple[CellEntry, Situation]:
-        """The claim's situation, and the entry of its cell. Raises Refusal as `situate` does."""
-        entry, rule_date, year, facts = self.place(person, claim)
+        """The entry of the claim's cell, and its situation. Raises Refusal as `situate` does."""
+        entry, rule_date = self.place(person, claim)
+        year = self._year(claim)
+        age = self._age(person, claim)
+        facts = {**person.facts} if age is None else {**person.facts, "age": age}
         return entry, Situation(entry.cell, entry.statuses, rule_date, year, facts)
 
-    def place(self, person: Person, claim: Claim) -> tuple[CellEntry, str, str, dict[str, int]]:
-        """The entry, the rules' date, the policy year and the numbers: a situation in pieces."""
-        begin, end = claim.begin, claim.end
-        settled = claim.settled[:10]
+    def place(self, person: Person, claim: Claim) -> tuple[CellEntry, str]:
+        """The entry of the claim's cell and the date of its rules. Raises as `situate` does."""
         which = self._rule_date
-        rule_date = settled if which == "settlement" else end if which == "discharge" else begin
+        rule_date = claim.end if which == "discharge" else claim.begin if which == "admission" \
+            else claim.settled[:10]
         if not self._force_from <= rule_date <= self._force_to:
             situate(self.pack, person, claim)
-        known = self._days
-        day = known.get(rule_date) or self._day(rule_date)
-        year_by = self._year_by
-        if year_by == which:
-            year = day[0]
-        elif year_by == "refuse":
-            year = policy_year(self.pack, claim)
-        else:
-            by = settled if year_by == "settlement" else end if year_by == "discharge" else begin
-            year = (known.get(by) or self._day(by))[0]
-        at = year if self._age_at == "year_start" else begin if self._age_at == "admission" else end
-        facts, born = person.facts, person.born
-        age = None
-        if born:
-            day_of_age = known.get(at) or self._day(at)
-            age = max(day_of_age[1] - int(born[:4]) - (day_of_age[2] < born[5:10]), 0)
-            facts = {**facts, "age": age}
+        if self._year_by == "refuse":
+            policy_year(self.pack, claim)
         held = tuple(_held(self._lookbacks, person, rule_date)) if person.statuses else ()
-        age_class_name = self._age_classes.get(age) or self._age_class(age)
+        aged = ""
+        if self.pack.ages:
+            age = self._age(person, claim)
+            aged = self._age_classes.get(age) or self._age_class(age)
+        day = self._days.get(rule_date) or self._day(rule_date)
         key = (claim.visit, claim.level, claim.place, claim.referral, claim.tags, claim.disease,
-               age_class_name, day[3], held, person.insurance, person.sex, person.person_class)
-        entry = self._cells.get(key) or self._cell(key, person, claim)
-        return entry, rule_date, year, facts
+               aged, day[3], held, person.insurance, person.sex, person.person_class)
+        return self._cells.get(key) or self._cell(key, person, claim), rule_date
+
+    def _year(self, claim: Claim) -> str:
+        by = self._year_by
+        if by == "refuse":
+            return policy_year(self.pack, claim)
+        day = claim.end if by == "discharge" else claim.begin if by == "admission" \
+            else claim.settled[:10]
+        return (self._days.get(day) or self._day(day))[0]
+
+    def _age(self, person: Person, claim: Claim) -> int | None:
+        born, which = person.born, self._age_at
+        if not born:
+            return None
+        at = claim.end if which == "discharge" else claim.begin if which == "admission" \
+            else self._year(claim)
+        _, year, month_day, _ = self._days.get(at) or self._day(at)
+        return max(year - int(born[:4]) - (month_day < born[5:10]), 0)
 
     def _day(self, day: str) -> tuple[str, int, str, str]:
         """First day of its policy year, year, month and day, class of date."""
         if len(self._days) >= KEPT_ENTRIES:
             self._days.clear()
-        found = (year_start(day, self._year_start), int(day[:4]), day[5:10],
-                 date_class(self.pack, day))
+        starts = self.pack.settings.policy_year_starts
+        found = year_start(day, starts), int(day[:4]), day[5:10], date_class(self.pack, day)
         self._days[day] = found
         return found
 

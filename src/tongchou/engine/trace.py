@@ -6,8 +6,9 @@ so that flows and explanations read them alike.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import compress
+from operator import attrgetter
 from struct import Struct
 from typing import NamedTuple
 
@@ -20,7 +21,6 @@ from .kernel_rules import T_CAPS, T_DRAWN, T_TIERS, T_WIDTH
 from .kernel_single import FIELDS, lay_out, places, settle_single
 from .plan import ROW_FIELDS, Plan
 from .records import RESIDUE_NAMES, LayerTrace, Settlement
-from .reference import claim_order
 from .rules import LayerRule, require_facts
 from .situation import CellEntry, Claim, Person, Situation, Situations
 
@@ -80,7 +80,8 @@ class Settler:
         self.plan = compile_pack(pack, detailed=True)
         self._situations = Situations(pack)
         self._readers = [_reader(self.plan, index) for index in range(len(self.plan.rules))]
-        self._by_settlement = pack.settings.order == "settlement"
+        self._order = attrgetter("end", "settled", "claim_id") \
+            if pack.settings.order == "discharge" else attrgetter("settled", "claim_id")
         self._room(16)
 
     def _room(self, claims: int) -> None:
@@ -105,34 +106,26 @@ class Settler:
 
         Packs in which a family shares accumulators go through the reference.
         """
-        if len(earlier) >= self._claims:
-            self._room(2 * len(earlier) + 2)
-        history = sorted(earlier, key=lambda one: claim_order(self.pack, one)) \
-            if len(earlier) > 1 else earlier
+        last = len(earlier)
+        if last >= self._claims:
+            self._room(2 * last + 2)
+        history = sorted(earlier, key=self._order) if last > 1 else earlier
+        situations = self._situations
         for row, one in enumerate(history):
-            self._fill(row, one, *self._situations.place(person, one))
-        entry, situation = self._situations.of(person, claim)
-        last = len(history)
-        self._fill(last, claim, entry, situation.rule_date, "", situation.facts)
-        if self.plan.scopes:
-            self._fill_previous(person, (*history, claim))
+            self._fill(row, one, situations.place(person, one)[0])
+        entry, situation = situations.of(person, claim)
+        self._fill(last, claim, entry)
+        if self.plan.facts or self.plan.scopes:
+            self._fill_more(person, (*history, claim))
         self._view[self._end + 1] = last + 1
         settle_single(self._memory)
         return self._read(claim, situation, last)
 
-    def _fill(self, row: int, claim: Claim, entry: CellEntry, _date: str, _year: str,
-              facts: dict[str, int]) -> None:
+    def _fill(self, row: int, claim: Claim, entry: CellEntry) -> None:
         """Writes a claim into the working memory."""
-        key, bits = entry.note or self._encode(entry)
         view, claims, at = self._view, self._claims, self._parts + row
-        view[self._key + row] = key
-        view[self._statuses + row] = bits
+        view[self._key + row], view[self._statuses + row] = entry.note or self._encode(entry)
         view[at], view[at + claims], view[at + 2 * claims], view[at + 3 * claims] = claim.parts
-        if self.plan.facts:
-            for index, fact in enumerate(self.plan.facts):
-                if fact not in facts:
-                    self._require(claim, key, bits, facts)
-                view[self._facts + index * claims + row] = facts.get(fact, 0)
 
     def _encode(self, entry: CellEntry) -> tuple[int, int]:
         """Key and status bits of a cell, kept with it. Raises the refusal of its rules."""
@@ -143,22 +136,30 @@ class Settler:
         entry.note = key, bits
         return entry.note
 
-    def _require(self, claim: Claim, key: int, bits: int, facts: dict[str, int]) -> None:
+    def _fill_more(self, person: Person, claims: Sequence[Claim]) -> None:
+        """Writes what few packs ask for: numbers about the person, claims of the same episode."""
+        found = [self._situations.of(person, claim) for claim in claims]
+        for index, fact in enumerate(self.plan.facts):
+            for row, (entry, situation) in enumerate(found):
+                if fact not in situation.facts:
+                    self._require(claims[row], *entry.note, situation.facts)
+                at = self._facts + index * self._claims + row
+                self._view[at] = situation.facts.get(fact, 0)
+        situations = [situation for _, situation in found]
+        for index, scope in enumerate(self.plan.scopes):
+            at = self._previous + index * self._claims
+            self._memory[at:at + len(claims)] = previous_rows(scope, claims, situations)
+
+    def _require(self, claim: Claim, key: int, bits: int, facts: Mapping[str, int]) -> None:
         """Refuses a claim when a rule of a status that competes needs a number nobody gave."""
         tables = self.plan.tables
         for status in range(len(self.plan.statuses) + 1):
             plan = int(tables.route[key, status])
-            if plan >= 0 and (bits >> (status - 1) & 1 if status else
-                              not bits or not tables.sizes[6]):
+            competes = bits >> (status - 1) & 1 if status else not bits or not tables.sizes[6]
+            if plan >= 0 and competes:
                 rows = tables.plan_rows[tables.plan_from[plan]:tables.plan_from[plan + 1]]
-                require_facts([self.plan.rules[int(row) // ROW_WIDTH] for row in rows],
-                              facts, f"claim {claim.claim_id}")
-
-    def _fill_previous(self, person: Person, claims: Sequence[Claim]) -> None:
-        situations = [self._situations.of(person, claim)[1] for claim in claims]
-        for index, scope in enumerate(self.plan.scopes):
-            at = self._previous + index * self._claims
-            self._memory[at:at + len(claims)] = previous_rows(scope, claims, situations)
+                require_facts([self.plan.rules[int(row) // ROW_WIDTH] for row in rows], facts,
+                              f"claim {claim.claim_id}")
 
     def _read(self, claim: Claim, situation: Situation, row: int) -> Settlement:
         view, at, readers, traces = self._view, self._trace, self._readers, []

@@ -181,6 +181,8 @@ def read_deductible(context: Context, layer: str, node: Node, clause: str) -> De
         raise fault(node, "amount-or-share", f"{what} needs either `amount:` or `share:`",
                     "Keep one of them.", clause)
 
+    _refuse_idle_keys(node, items, per, clause)
+
     def yuan(key: str, unit: str = "yuan") -> Value | None:
         return reading.value(context, items[key], unit, clause) if key in items else None
 
@@ -201,6 +203,19 @@ def read_deductible(context: Context, layer: str, node: Node, clause: str) -> De
         raise fault(node, "owner-needs-year", "a shared deductible must be `per: year`",
                     "Write `per: year`.", clause)
     return deductible
+
+
+def _refuse_idle_keys(node: Node, items: dict[str, Node], per: str, clause: str) -> None:
+    """Keys that would be read and then do nothing are refused: nothing on a page is idle."""
+    way, idle = ("share", ("then", "adjust", "counter", "counts")) if "share" in items else \
+        ("amount", ("at_least", "at_most", "of"))
+    for key in idle:
+        if key in items:
+            raise fault(items[key], "idle-key", f"`{key}` does nothing beside `{way}`",
+                        f"Take it out, or write the deductible without `{way}:`.", clause)
+    if "share" in items and (per != "stay" or "owner" in items):
+        raise fault(node, "share-per-stay", "a share of the bill is a deductible of the stay",
+                    "Write `per: stay` and no `owner:`.", clause)
 
 
 def _then(context: Context, deductible: Deductible, node: Node, clause: str) -> Deductible:
@@ -291,6 +306,9 @@ def read_adjust(context: Context, node: Node | None, unit: str,
         if "fact" in items:
             adjustment = _slope(context, part, adjustment, first)
         found.append(adjustment)
+    if sum(bool(one.fact) for one in found) > 1:
+        raise fault(node, "one-slope", "a layer may have one slope over a fact", "Keep one.",
+                    clause)
     return tuple(found)
 
 
