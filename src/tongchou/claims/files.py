@@ -20,6 +20,8 @@ from .check import FACT, FIELDS
 from .mapping import Mapping
 
 BATCH_ROWS = 1 << 17
+READ_BYTES = 1 << 20       # of a column at a time, where a row group is too large to hold whole
+GROUP_BYTES_MAX = 1 << 28
 CSV_BLOCK_BYTES = 1 << 24
 CSV_ROW_BYTES = 100        # guess of a row's length, only to choose the number of partitions
 
@@ -37,13 +39,15 @@ class Piece:
 class ClaimsFile:
     """One readable file: its name, columns, and about how many rows it has.
 
-    `broken` are the numbers of CSV rows with a wrong number of fields, found while reading.
+    `broken` are the numbers of CSV rows with a wrong number of fields, found while reading;
+    `read_bytes` is how much of a column is read at a time, 0 for a row group's whole column.
     """
 
     path: Path
     schema: pa.Schema
     rows: int
     broken: list[int] = field(default_factory=list)
+    read_bytes: int = 0
 
     def pieces(self, mapping: Mapping, threaded: bool) -> Iterator[Piece]:
         """All rows in batches, only the columns the mapping needs."""
@@ -60,7 +64,8 @@ class ClaimsFile:
         words = [name for name in names if _is_text(self.schema.field(name).type)
                  and name not in ("psn_no", "mdtrt_id")]
         first = 0
-        with pq.ParquetFile(self.path, read_dictionary=words, memory_map=True) as source:
+        with pq.ParquetFile(self.path, read_dictionary=words,
+                            buffer_size=self.read_bytes) as source:
             for batch in source.iter_batches(BATCH_ROWS, columns=names, use_threads=threaded):
                 yield Piece(self.path.name, np.arange(first, first + batch.num_rows), batch)
                 first += batch.num_rows
@@ -153,7 +158,11 @@ def _open(path: Path) -> ClaimsFile:
         if is_csv(path):
             return _open_csv(path)
         with pq.ParquetFile(path) as source:
-            return ClaimsFile(path, source.schema_arrow, source.metadata.num_rows)
+            about = source.metadata
+            largest = max((about.row_group(k).total_byte_size
+                           for k in range(about.num_row_groups)), default=0)
+            return ClaimsFile(path, source.schema_arrow, about.num_rows,
+                              read_bytes=READ_BYTES if largest > GROUP_BYTES_MAX else 0)
     except (pa.ArrowException, OSError, UnicodeError) as fault:
         raise broken_file(path, fault) from None
 

@@ -5,11 +5,14 @@ import os
 import tempfile
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import output
+
+if TYPE_CHECKING:
+    from ..app import SettledCase
 
 
 class Language(str, Enum):
@@ -27,8 +30,8 @@ def settle(
     profile: Annotated[str | None, typer.Option(help="A named set of candidate values of the "
                                                 "pack.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    explain: Annotated[bool, typer.Option("--explain", help="Print every step with its clause."
-                                          )] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Print every step with its clause; "
+                                      "with --json as data.")] = False,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the explanation with "
                                               "its picture as a page.")] = None,
     lang: Annotated[Language, typer.Option(help="Language of --explain and --html.")]
@@ -39,12 +42,12 @@ def settle(
     Exit codes: 0 settled; 1 refused for what it asks (unset parameter, no coverage, unknown
     code, impossible values); 2 wrong usage or an unreadable case or pack.
     """
-    if sum((as_json, explain, html is not None)) > 1:
-        raise typer.BadParameter("--json, --explain and --html exclude each other")
+    if html is not None and (as_json or explain):
+        raise typer.BadParameter("--html excludes --json and --explain")
     from ..app import settle as settle_case
     settled = settle_case(case, pack, profile)
     if as_json:
-        output.json_object(settled.as_dict())
+        output.json_object(settled.as_dict() | _explanations(settled, explain))
     elif settled.case.contribution:
         if html is not None:
             raise typer.BadParameter("--html shows claims; this case asks about a contribution")
@@ -56,12 +59,23 @@ def settle(
                                 for entry in settled.settlements))
     elif html is not None:
         from ..engine import picture
-        write_page(html, picture.explain_html(settled.pack, list(settled.settlements), lang.value))
+        from ..policy import clause_texts
+        write_page(html, picture.explain_html(settled.pack, list(settled.settlements), lang.value,
+                                              clause_texts(settled.pack)))
         output.line(str(html))
     else:
         from .settle_tables import claim_tables
         for made in claim_tables(settled):
             output.table(made)
+
+
+def _explanations(settled: SettledCase, wanted: bool) -> dict[str, object]:
+    """Every step of every claim as data, where `--json --explain` asks for it."""
+    if not wanted:
+        return {}
+    from ..engine import explain
+    return {"explanations": [explain.explain_json(settled.pack, entry)
+                             for entry in settled.settlements]}
 
 
 def write_page(path: Path, text: str) -> None:

@@ -1,13 +1,12 @@
 """One person-year of the sample, explained step by step (算例说明)."""
 from __future__ import annotations
 
-import csv
 from html import escape
 from pathlib import Path
 
 from ..claims import open_case, read_case, settle_claims
 from ..engine import explain, picture
-from ..policy import load_pack, packs_folder
+from ..policy import clause_texts, load_pack
 from .regimes import samples
 from .words import say
 
@@ -23,7 +22,7 @@ def explained_example(lang: str) -> tuple[str, str]:
     pack = load_pack(opened.pack, opened.profile)
     settlements = settle_claims(pack, read_case(opened, pack))
     shown = max(settlements, key=lambda one: sum(trace.paid > 0 for trace in one.layers))
-    page = picture.explain_html(pack, settlements, lang, _rules(opened.pack))
+    page = picture.explain_html(pack, settlements, lang, clause_texts(pack))
     return explain.explain_text(pack, shown, lang), _with_origin(page, lang)
 
 
@@ -32,12 +31,3 @@ def _with_origin(page: str, lang: str) -> str:
     assert page.count("<main>") == 1
     return page.replace("<main>", f'<main><p class="notice" role="note">'
                                   f'{escape(say("origin", lang))}</p>')
-
-
-def _rules(pack_name: str) -> dict[str, str]:
-    """Clause -> what it says, from the fact sheet beside the pack."""
-    sheet = packs_folder() / pack_name.split("/")[0] / "clauses.csv"
-    if not sheet.is_file():
-        return {}
-    with sheet.open(newline="", encoding="utf-8") as file:
-        return {row["clause"]: row["rule"] for row in csv.DictReader(file)}

@@ -279,7 +279,10 @@ class Situations:
         year = self._year(claim)
         age = self._age(person, claim)
         facts = {**person.facts} if age is None else {**person.facts, "age": age}
-        return entry, Situation(entry.cell, entry.statuses, rule_date, year, facts)
+        situation = object.__new__(Situation)      # a frozen record sets field by field: slowly
+        situation.__dict__.update(cell=entry.cell, statuses=entry.statuses, rule_date=rule_date,
+                                  policy_year=year, facts=facts)
+        return entry, situation
 
     def place(self, person: Person, claim: Claim) -> tuple[CellEntry, str]:
         """The entry of the claim's cell and the date of its rules. Raises as `situate` does."""

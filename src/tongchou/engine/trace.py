@@ -7,10 +7,8 @@ so that flows and explanations read them alike.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import compress
 from operator import attrgetter
 from struct import Struct
-from typing import NamedTuple
 
 import numpy as np
 
@@ -25,7 +23,13 @@ from .rules import LayerRule, require_facts
 from .situation import CellEntry, Claim, Person, Situation, Situations
 
 ROW_WIDTH = len(ROW_FIELDS)
+# The columns T_ROW to T_EXCLUDED of a trace row; the residues go by the names of RESIDUE_NAMES.
+SCALARS = ("_", "base", "measured", "borne", "cumulated", "tier_from", "tier_to", "slope",
+           "payable", "minimum", "paid", "capped", *RESIDUE_NAMES)
 BASE_LIMIT, CAP_LIMIT, TIER_LIMIT = T_CAPS - T_DRAWN, (T_TIERS - T_CAPS) // 2, T_WIDTH - T_TIERS
+
+Reader = Callable[[memoryview, int, dict[str, int]], LayerTrace]
+OWN_PAY, OVER_LIMIT, FIRST_PAY, IN_POLICY = PART_NAMES
 
 
 def encode(plan: Plan, situation: Situation | CellEntry) -> tuple[int, int]:
@@ -42,19 +46,8 @@ def encode(plan: Plan, situation: Situation | CellEntry) -> tuple[int, int]:
     return key, bits
 
 
-class _Reader(NamedTuple):
-    """How a rule's trace row is read: only what the rule uses, in one step."""
-
-    unpack: Callable[[memoryview, int], tuple[int, ...]]
-    rule: LayerRule
-    drawn: tuple[str, ...]
-    emptied: dict[str, int]            # the same parts with nothing left in them
-    caps: int                          # where the numbers of the caps begin, and of the tiers
-    tiers: int
-    residues: tuple[str, ...]          # names of the five residues as parts
-
-
-def _reader(plan: Plan, index: int) -> _Reader:
+def _reader(plan: Plan, index: int) -> Reader:
+    """Writes the function that reads a rule's trace row: only what the rule uses, in one step."""
     rule = plan.rules[index]
     if len(rule.caps) > CAP_LIMIT or len(rule.base) > BASE_LIMIT \
             or (rule.tiers and len(rule.tiers.rates) > TIER_LIMIT):
@@ -62,10 +55,31 @@ def _reader(plan: Plan, index: int) -> _Reader:
     tiers = len(rule.tiers.rates) if rule.tiers else 1
     if rule.tiers and rule.tiers.rounding == "true_up" and rule.tiers.of == "year":
         tiers = 1
-    drawn, caps = T_DRAWN + len(plan.steps[index].drawn), 2 * len(rule.caps)
-    row = Struct(f"={drawn}q{8 * (T_CAPS - drawn)}x{caps}q{8 * (T_TIERS - T_CAPS - caps)}x{tiers}q")
-    parts = tuple(part for part, _, _ in plan.steps[index].drawn)
-    return _Reader(row.unpack_from, rule, parts, dict.fromkeys(parts, 0), drawn, drawn + caps, tuple(f"{rule.layer}.{name}" for name in RESIDUE_NAMES))
+    parts, caps = [part for part, _, _ in plan.steps[index].drawn], len(rule.caps)
+    row = Struct(f"={T_DRAWN + len(parts)}q{8 * (T_CAPS - T_DRAWN - len(parts))}x{2 * caps}q"
+                 f"{8 * (T_TIERS - T_CAPS - 2 * caps)}x{tiers}q")
+    known = {"unpack": row.unpack_from, "rule": rule, "LayerTrace": LayerTrace}
+    exec(_reader_source(rule.layer, parts, caps, tiers), known)
+    return known["read"]
+
+
+def _reader_source(layer: str, parts: list[str], caps: int, tiers: int) -> str:
+    drawn = [f"drawn{k}" for k in range(len(parts))]
+    limits = [(f"used{k}", f"room{k}") for k in range(caps)]
+    rates = [f"tier{k}" for k in range(tiers)]
+    names = [*SCALARS, *drawn, *(name for limit in limits for name in limit), *rates]
+    lines = [f"    {', '.join(names)} = unpack(memory, at)", "    taken = ()"]
+    for name, part in zip(drawn, parts, strict=True):
+        lines += [f"    left[{part!r}] = 0", f"    if {name}:",
+                  f"        taken += (({part!r}, {name}),)"]
+    for residue in RESIDUE_NAMES:
+        lines += [f"    if {residue}:", f"        left['{layer}.{residue}'] = {residue}"]
+    lines += ["    return LayerTrace(",
+              "        rule, taken, base, measured, borne, cumulated, tier_from, tier_to, slope,",
+              f"        ({''.join(f'{name}, ' for name in rates)}), payable, minimum != 0, paid,",
+              f"        ({''.join(f'({used}, {room}), ' for used, room in limits)}), capped != 0,",
+              f"        {{{', '.join(f'{name!r}: {name}' for name in RESIDUE_NAMES)}}})"]
+    return "\n".join(["def read(memory, at, left):", *lines])
 
 
 class Settler:
@@ -163,47 +177,16 @@ class Settler:
 
     def _read(self, claim: Claim, situation: Situation, row: int) -> Settlement:
         view, at, readers, traces = self._view, self._trace, self._readers, []
-        left = dict(zip(PART_NAMES, claim.parts, strict=True))
+        own_pay, over_limit, first_pay, in_policy = claim.parts
+        left = {OWN_PAY: own_pay, OVER_LIMIT: over_limit, FIRST_PAY: first_pay,
+                IN_POLICY: in_policy}
         while (offset := view[at]) >= 0:
-            traces.append(_read_layer(readers[offset // ROW_WIDTH], view, 8 * at, left))
+            traces.append(readers[offset // ROW_WIDTH](view, 8 * at, left))
             at += T_WIDTH
         status = view[self._status + row]
         chosen = self.plan.statuses[status - 1] if status else "none"
         return Settlement(claim, situation, chosen, (), traces,
                           {part: fen for part, fen in left.items() if fen})
-
-
-def _read_layer(reader: _Reader, memory: memoryview, at: int, left: dict[str, int]) -> LayerTrace:
-    """The trace row (columns T_* of `kernel_rules`) at a byte; moves what is `left` on."""
-    unpack, rule, drawn, emptied, caps_at, tiers_at, residues = reader
-    row = unpack(memory, at)
-    (_, base, measured, deductible, cumulated, tier_from, tier_to, slope, payable, minimum, paid,
-     capped, below, copayment, over, penalty, excluded) = row[:T_DRAWN]
-    if len(drawn) == 1:
-        left[drawn[0]] = 0
-        taken = ((drawn[0], row[T_DRAWN]),) if row[T_DRAWN] else ()
-    else:
-        left.update(emptied)
-        amounts = row[T_DRAWN:caps_at]
-        taken = tuple(compress(zip(drawn, amounts, strict=True), amounts))
-    if below:
-        left[residues[0]] = below
-    if copayment:
-        left[residues[1]] = copayment
-    if over:
-        left[residues[2]] = over
-    if penalty:
-        left[residues[3]] = penalty
-    if excluded:
-        left[residues[4]] = excluded
-    if tiers_at == caps_at + 2:
-        caps = (row[caps_at:tiers_at],)
-    else:
-        caps = tuple([row[k:k + 2] for k in range(caps_at, tiers_at, 2)])
-    return LayerTrace(rule, taken, base, measured, deductible, cumulated, tier_from, tier_to,
-                      slope, row[tiers_at:], payable, minimum != 0, paid, caps, capped != 0,
-                      {"deductible": below, "copayment": copayment, "over_cap": over,
-                       "penalty": penalty, "excluded": excluded})
 
 
 def previous_rows(scope: str, claims: Sequence[Claim], situations: Sequence[Situation],

@@ -1,6 +1,7 @@
 """Finding, overlaying, binding and reading packs: `load_pack` (政策包装载)."""
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -28,6 +29,15 @@ def shipped_packs() -> list[str]:
     """Names CITY/REGIME of the packs that ship, in order."""
     return sorted(f"{path.parent.name}/{path.stem}" for path in packs_folder().glob("*/*.yaml")
                   if path.parent.name != "published")
+
+
+def clause_texts(pack: Pack) -> dict[str, str]:
+    """Clause -> what it says, from the fact sheet beside a shipped pack; empty without one."""
+    sheet = packs_folder() / pack.city / "clauses.csv"
+    if not sheet.is_file():
+        return {}
+    with sheet.open(newline="", encoding="utf-8") as rows:
+        return {row["clause"]: row["rule"] for row in csv.DictReader(rows)}
 
 
 def pack_file(name: str, beside: Path | None = None) -> Path:
