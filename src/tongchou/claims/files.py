@@ -64,7 +64,8 @@ class ClaimsFile:
         words = [name for name in names if _is_text(self.schema.field(name).type)
                  and name not in ("psn_no", "mdtrt_id")]
         first = 0
-        with pq.ParquetFile(self.path, read_dictionary=words,
+        # Reading ahead (`pre_buffer`) would keep every byte of the file until its end.
+        with pq.ParquetFile(self.path, read_dictionary=words, pre_buffer=False,
                             buffer_size=self.read_bytes) as source:
             for batch in source.iter_batches(BATCH_ROWS, columns=names, use_threads=threaded):
                 yield Piece(self.path.name, np.arange(first, first + batch.num_rows), batch)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..money import percent_text, yuan_grouped, yuan_text
 from ..policy import Pack, unique
@@ -192,54 +193,77 @@ def explain_json(pack: Pack, settlement: Settlement) -> dict[str, object]:
 
 
 # --- text -----------------------------------------------------------------------------------------
+class Row(NamedTuple):
+    """One row of the form: what it begins with, an amount (None: no such column), and text that
+    is broken under itself."""
+
+    head: str
+    amount: str | None = None
+    text: str = ""
+
+    def indent(self) -> str:
+        """Everything to the left of the text."""
+        return self.head if self.amount is None else \
+            f"{self.head}{self.amount.rjust(AMOUNT_WIDTH)}   "
+
+
 def explain_text(pack: Pack, settlement: Settlement, lang: str = "zh") -> str:
-    """The explanation as a form for a terminal of 100 columns; `lang` is `zh` or `en`."""
+    """The explanation as a form for a terminal of 100 columns; `lang` is `zh` or `en`.
+
+    For many claims of one pack see `explainer.Explainer`, which writes the same much faster.
+    """
     layers = explain_lines(pack, settlement)
-    rows = _head(pack, settlement, lang)
+    rows = [title_row(settlement, lang), *head_rows(pack, settlement, lang)]
     for layer in layers:
-        rows += ["", *_layer_text(layer, lang)]
-    if not layers:
-        rows += ["", HEADINGS["no_layers"].of(lang)]
-    rows += ["", *_payer_text(pack, settlement, lang)]
-    rows += _closing(pack, settlement, layers, lang)
-    return "\n".join(rows) + "\n"
+        rows += layer_rows(layer, lang)
+    rows += payer_rows(pack, settlement, lang)
+    rows += closing_rows(pack, settlement, cited_clauses(settlement, layers), lang)
+    return "".join(f"{line}\n" for row in rows for line in laid_out(row))
 
 
-def _head(pack: Pack, settlement: Settlement, lang: str) -> list[str]:
+def title_row(settlement: Settlement, lang: str) -> Row:
+    """The claim's number, its days and its total."""
+    claim = settlement.claim
+    return Row(f"{HEADINGS['claim'].of(lang)} {claim.claim_id}   {claim.begin} → {claim.end}   "
+               f"{HEADINGS['total'].of(lang)} {yuan_grouped(claim.total_fen)}")
+
+
+def head_rows(pack: Pack, settlement: Settlement, lang: str) -> list[Row]:
+    """Policy, parameters, bill, situation and status."""
     claim, situation = settlement.claim, settlement.situation
-    rows = [f"{HEADINGS['claim'].of(lang)} {claim.claim_id}   {claim.begin} → {claim.end}   "
-            f"{HEADINGS['total'].of(lang)} {yuan_grouped(claim.total_fen)}"]
-    rows += _note(HEADINGS["pack"].of(lang), f"{pack_title(pack).of(lang)} ({pack.name}), "
-                 f"{situation.rule_date}")
     notice = fill(HEADINGS["candidates"], name=pack.profile or "") if pack.candidates \
         else HEADINGS["no_profile"]
-    rows += _note(HEADINGS["profile"].of(lang), notice.of(lang))
-    rows += _note(HEADINGS["bill"].of(lang), " + ".join(
-        f"{part_title(pack, name).of(lang)} {yuan_grouped(fen)}"
-        for name, fen in zip(PART_NAMES, claim.parts, strict=True)))
-    rows += _note(HEADINGS["situation"].of(lang), "; ".join(
-        f"{name.of(lang)} {words.of(lang)}" for name, words in situation_words(pack, settlement)))
+    bill = " + ".join(f"{part_title(pack, name).of(lang)} {yuan_grouped(fen)}"
+                      for name, fen in zip(PART_NAMES, claim.parts, strict=True))
+    seen = "; ".join(f"{name.of(lang)} {words.of(lang)}"
+                     for name, words in situation_words(pack, settlement))
     status = status_line(pack, settlement)
-    rows += _note(HEADINGS["status"].of(lang), status.formula.of(lang) + _cited(status, lang)
-                 + f"  {HEADINGS['of_person'].of(lang)} {yuan_grouped(settlement.person_part)}")
+    rows = [_note(HEADINGS["pack"].of(lang),
+                  f"{pack_title(pack).of(lang)} ({pack.name}), {situation.rule_date}"),
+            _note(HEADINGS["profile"].of(lang), notice.of(lang)),
+            _note(HEADINGS["bill"].of(lang), bill), _note(HEADINGS["situation"].of(lang), seen),
+            _note(HEADINGS["status"].of(lang), status.formula.of(lang) + _cited(status, lang)
+                  + f"  {HEADINGS['of_person'].of(lang)} {yuan_grouped(settlement.person_part)}")]
     for status, fen in settlement.rejected:
         words = fill(HEADINGS["rejected"], status=status_title(pack, status),
                      fen=yuan_grouped(fen)).of(lang)
         tie = f" ({HEADINGS['tie'].of(lang)})" if fen == settlement.person_part else ""
-        rows += _note("", words + tie)
+        rows.append(_note("", words + tie))
     return rows
 
 
-def _layer_text(layer: ExplainedLayer, lang: str) -> list[str]:
+def layer_rows(layer: ExplainedLayer, lang: str) -> list[Row]:
+    """A layer: its title and clauses, its lines, and the readings it rests on."""
     name = f"{layer.title.zh} ({layer.title.en})" if lang == "zh" else layer.title.en
     clauses = ", ".join(layer.clauses)
     gap = WIDTH - text_width(name) - text_width(clauses)
-    rows = [name + " " * gap + clauses] if gap >= 3 else [name, *_row("", clauses)]
+    rows = [Row("")]
+    rows += [Row(name + " " * gap + clauses)] if gap >= 3 else [Row(name), _row("", clauses)]
     for line in layer.lines:
         own = line.key not in RESTS_ON_LAYER or line.candidates
         formula = line.formula.of(lang) + (_cited(line, lang) if own else "")
-        rows += _row(line.label.of(lang), formula, line.amount_fen)
-    return rows + [row for reading in layer.readings for row in _row("", reading.of(lang))]
+        rows.append(_row(line.label.of(lang), formula, line.amount_fen))
+    return rows + [_row("", reading.of(lang)) for reading in layer.readings]
 
 
 def _cited(line: Line, lang: str) -> str:
@@ -247,48 +271,51 @@ def _cited(line: Line, lang: str) -> str:
     return f"  [{shown}]" if shown else ""
 
 
-def _payer_text(pack: Pack, settlement: Settlement, lang: str) -> list[str]:
-    rows = [HEADINGS["who_paid"].of(lang)]
-    for _, title, fen in payers(pack, settlement):
-        rows += _row("", title.of(lang), fen)
-    rows += _row("", HEADINGS["of_person"].of(lang), settlement.person_part)
-    rows += _row(HEADINGS["sum"].of(lang), HEADINGS["total"].of(lang), settlement.claim.total_fen)
-    rows += ["", HEADINGS["of_person"].of(lang)]
-    for _, title, fen, clause in person_parts(pack, settlement):
-        rows += _row("", title.of(lang) + (f"  [{clause}]" if clause else ""), fen)
-    return rows
+def payer_rows(pack: Pack, settlement: Settlement, lang: str) -> list[Row]:
+    """Who paid what, and of what the person's part consists."""
+    rows = [] if settlement.layers else [Row(""), Row(HEADINGS["no_layers"].of(lang))]
+    rows += [Row(""), Row(HEADINGS["who_paid"].of(lang))]
+    rows += [_row("", title.of(lang), fen) for _, title, fen in payers(pack, settlement)]
+    rows.append(_row("", HEADINGS["of_person"].of(lang), settlement.person_part))
+    rows.append(_row(HEADINGS["sum"].of(lang), HEADINGS["total"].of(lang),
+                     settlement.claim.total_fen))
+    rows += [Row(""), Row(HEADINGS["of_person"].of(lang))]
+    return rows + [_row("", title.of(lang) + (f"  [{clause}]" if clause else ""), fen)
+                   for _, title, fen, clause in person_parts(pack, settlement)]
 
 
-def _closing(pack: Pack, settlement: Settlement, layers: list[ExplainedLayer],
-             lang: str) -> list[str]:
+def closing_rows(pack: Pack, settlement: Settlement, clauses: tuple[str, ...],
+                 lang: str) -> list[Row]:
+    """Layers that did not apply, and the assumptions about the clauses cited."""
     rows = []
     missed = not_applied(pack, settlement)
     if missed:
-        rows += ["", HEADINGS["not_applied"].of(lang)]
-        rows += [row for title, why in missed
-                 for row in _note("", f"{title.of(lang)}: {why.of(lang)}")]
-    found = assumptions_for(pack, cited_clauses(settlement, layers))
+        rows += [Row(""), Row(HEADINGS["not_applied"].of(lang))]
+        rows += [_note("", f"{title.of(lang)}: {why.of(lang)}") for title, why in missed]
+    found = assumptions_for(pack, clauses)
     if found:
-        rows += ["", HEADINGS["assumptions"].of(lang)]
-        rows += [row for entry in found for row in _note(entry["clause"], entry["says"])]
+        rows += [Row(""), Row(HEADINGS["assumptions"].of(lang))]
+        rows += [_note(entry["clause"], entry["says"]) for entry in found]
     return rows
 
 
-def _row(name: str, text: str, amount_fen: int | None = None) -> list[str]:
+def _row(name: str, text: str, amount_fen: int | None = None) -> Row:
     """`  label        amount   text`, the text wrapped under itself."""
     amount = "" if amount_fen is None else yuan_grouped(amount_fen)
-    return _under("  " + _padded(name, LABEL_WIDTH) + amount.rjust(AMOUNT_WIDTH) + "   ", text)
+    return Row("  " + _padded(name, LABEL_WIDTH), amount, text)
 
 
-def _note(name: str, text: str) -> list[str]:
+def _note(name: str, text: str) -> Row:
     """A row without an amount column."""
-    return _under("  " + _padded(name, LABEL_WIDTH), text)
+    return Row("  " + _padded(name, LABEL_WIDTH), None, text)
 
 
-def _under(head: str, text: str) -> list[str]:
-    lines = wrapped(text, WIDTH - text_width(head))
-    rest = " " * text_width(head)
-    return [(head if index == 0 else rest) + line for index, line in enumerate(lines)]
+def laid_out(row: Row) -> list[str]:
+    """The lines of a row."""
+    indent = row.indent()
+    lines = wrapped(row.text, WIDTH - text_width(indent))
+    rest = " " * text_width(indent)
+    return [(indent if index == 0 else rest) + line for index, line in enumerate(lines)]
 
 
 def _padded(text: str, width: int) -> str:
