@@ -18,7 +18,7 @@ from collections.abc import Callable
 from workload import PACK, SEED
 
 from tongchou.engine import Claim, Person, StatusSpan
-from tongchou.engine.explain import Explainer
+from tongchou.engine.explainer import Explainer
 from tongchou.engine.trace import Settler
 from tongchou.policy import load_pack
 
@@ -26,8 +26,8 @@ Case = tuple[Person, Claim, tuple[Claim, ...]]
 MEDIAN_FEN = {"1": 300_000, "2": 700_000, "3": 1_400_000}
 STATUSES = ("", "", "", "", "", "allowance", "borderline")
 WARM_UP = 2000
-CHUNK, CHUNKS = 250, 1      # claims made at a time, as a server makes them; chunks in a round
-ROUNDS = 40
+CHUNK, CHUNKS = 10, 10      # claims made at a time, as a server makes them; chunks in a round
+ROUNDS = 120
 
 
 def cases(rng: random.Random, count: int, earlier: int) -> list[Case]:

@@ -30,7 +30,7 @@ insurance: [residents]
 hospitals: {low: {level: "1"}, high: {level: ["2", "3", none]}}
 statuses: {allowance: {clause: TT-40}, borderline: {clause: TT-41}}
 facts: {years_insured: {unit: years}}
-assumptions: [{clause: TT-01, says: we read it so}]
+assumptions: [{clause: TT-01, says: {zh: 我们这样读, en: we read it so}}]
 """
 BASIC = """
   basic:
@@ -299,8 +299,10 @@ def test_the_pack_s_readings_and_assumptions_are_told(tmp_path: Path) -> None:
     one = settle(pack, claim_of(1, 200_000))[0]
     text = explain_text(pack, one, "en")
     assert "reading of TT-01: reading: cut_off" in text and "we read it so" in text
+    assert "我们这样读" in explain_text(pack, one) and "我们这样读" not in text
     assert "candidate values (profile (case))" in text
-    assert explain_json(pack, one)["assumptions"] == [{"clause": "TT-01", "says": "we read it so"}]
+    assert explain_json(pack, one)["assumptions"] == [
+        {"clause": "TT-01", "zh": "我们这样读", "en": "we read it so"}]
 
 
 def test_a_status_seen_backwards_says_how_far(tmp_path: Path) -> None:

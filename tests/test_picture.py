@@ -92,7 +92,7 @@ def test_hostile_text_stays_text(tmp_path) -> None:
     pack, _ = page_of(tmp_path)
     layer = replace(pack.layers[0], title={"zh": HOSTILE, "en": HOSTILE})
     sources = {"TT": {"title": HOSTILE, "publisher": HOSTILE, "date": HOSTILE}}
-    notes = ({"clause": "TT-01", "says": HOSTILE},)
+    notes = ({"clause": "TT-01", "zh": HOSTILE, "en": HOSTILE},)
     pack = replace(pack, name=HOSTILE, title={"zh": HOSTILE}, layers=(layer,), sources=sources,
                    assumptions=notes, pack_hash=HOSTILE, profile=HOSTILE, force_to="2030-01-01")
     held = (StatusSpan("allowance", "2023-01-01"),)

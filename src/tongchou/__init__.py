@@ -22,7 +22,7 @@ __all__ = ["CaseError", "Pack", "PackError", "Refusal", "SettledCase", "Tongchou
 _HOMES = {"CaseError": "errors", "PackError": "errors", "Refusal": "errors",
           "TongchouError": "errors", "Pack": "policy", "load_pack": "policy",
           "shipped_packs": "policy", "SettledCase": "app", "settle": "app",
-          "settle_table": "claims.batch"}
+          "settle_table": "claims.stream"}
 
 
 def __getattr__(name: str) -> object:

@@ -11,6 +11,7 @@ WIDTH = 100
 # What a reader wants first; other keys of a layer follow as they stand in the file.
 _ORDER = ("for", "except", "when", "base", "deductible", "ratio", "tiers", "fill", "minimum",
           "adjust", "cap", "over_cap", "penalty", "measure", "looks_back", "budgets")
+_CLASSES = ("hospitals", "persons", "ages", "diseases", "statuses", "attributes")
 _WORDS = {
     "for": ("对象", "for"), "except": ("除外", "except"), "when": ("条件", "when"),
     "base": ("基数", "base"), "deductible": ("起付线", "deductible"), "ratio": ("比例", "ratio"),
@@ -21,6 +22,10 @@ _WORDS = {
     "from": ("资金", "fund"), "assumptions": ("我们的读法", "our readings"),
     "parameters": ("原文没有的数", "numbers no document gives"), "layers": ("支付顺序", "layers"),
     "contributions": ("缴费与资助", "contributions"), "sources": ("来源", "sources"),
+    "classes": ("类别", "classes"), "pots": ("共用限额", "pots"),
+    "hospitals": ("医疗机构", "hospitals"), "persons": ("人员", "persons"),
+    "ages": ("年龄", "ages"), "diseases": ("病种", "diseases"),
+    "statuses": ("身份", "statuses"), "attributes": ("其他条件", "attributes"),
     "profile": ("候选值", "profile"), "no value": ("没有取值", "no value"),
 }
 
@@ -35,6 +40,9 @@ def describe(path: Path, pack: Pack) -> dict[str, object]:
         "to": pack.force_to or None, "extends": pack.extends or None, "profile": pack.profile,
         "pack_hash": pack.pack_hash, "sources": pack.sources, "insurance": list(pack.insurance),
         "layers": [_layer(pack, layer, layers[layer.name]) for layer in pack.layers],
+        "classes": {kind: {rule.name: rule.title for rule in getattr(pack, kind)}
+                    for kind in _CLASSES if getattr(pack, kind)},
+        "pots": _pots(pack),
         "parameters": _parameters(entries, pack),
         "contributions": [diff.written(node) for node in
                           (entries["contributions"].elements or ())]
@@ -54,6 +62,12 @@ def _layer(pack: Pack, layer: Layer, node: Node) -> dict[str, object]:
     return {"layer": layer.name, "title": title, "fund": name,
             "fund_title": {"zh": known.zh, "en": known.en} if known else {},
             "says": says, "clauses": list(layer.clauses), "where": layer.where}
+
+
+def _pots(pack: Pack) -> dict[str, dict[str, str]]:
+    """Pot -> title, in the order in which money meets them."""
+    return {cap.name.removeprefix("pot:"): cap.title for layer in pack.layers
+            for cap in layer.caps if cap.name.startswith("pot:")}
 
 
 def _filled(node: Node, values: dict[str, str]) -> object:
@@ -93,6 +107,7 @@ def page(described: dict[str, object], lang: str) -> Iterator[str]:
     yield from ("", _word("layers", lang))
     for number, layer in enumerate(described["layers"], 1):
         yield from _layer_lines(number, layer, lang)
+    yield from _name_lines(described, lang)
     if described["contributions"]:
         yield from ("", _word("contributions", lang))
         yield from (f"  {line}" for line in described["contributions"])
@@ -102,8 +117,21 @@ def page(described: dict[str, object], lang: str) -> Iterator[str]:
             yield from _parameter_lines(parameter, lang)
     if described["assumptions"]:
         yield from ("", _word("assumptions", lang))
-        yield from (f"  {one['clause']}: {' '.join(one['says'].split())}"
+        yield from (f"  {one['clause']}: {' '.join(_title(one, lang).split())}"
                     for one in described["assumptions"])
+
+
+def _name_lines(described: dict[str, object], lang: str) -> Iterator[str]:
+    """What the classes and pots that rules name are called; those with a title only."""
+    named = {**described["classes"], "pots": described["pots"]}
+    shown = {kind: {name: title for name, title in titles.items() if title}
+             for kind, titles in named.items()}
+    if any(shown.values()):
+        yield from ("", _word("classes", lang))
+    for kind, titles in shown.items():
+        if titles:
+            yield f"  {_word(kind, lang)}:"
+            yield from (f"    {name}: {_title(title, lang)}" for name, title in titles.items())
 
 
 def _layer_lines(number: int, layer: dict[str, object], lang: str) -> Iterator[str]:
@@ -151,7 +179,7 @@ def _parameter_lines(parameter: dict[str, object], lang: str) -> Iterator[str]:
 
 
 def _title(title: dict[str, str], lang: str) -> str:
-    words = title.values() if lang == "both" else [title.get(lang, "")]
+    words = [title.get(one, "") for one in (("zh", "en") if lang == "both" else (lang,))]
     return " ".join(dict.fromkeys(word for word in words if word))
 
 

@@ -21,7 +21,7 @@ from .explain_steps import (Line, View, base_lines, binding_term, cell_of, cited
 from .explain_words import (HEADINGS, Words, budget_title, class_title, dimension_title, fill,
                             fund_title, joined, label, layer_title, pack_title, part_title, say,
                             status_title, titled)
-from .flows import budget_split, flows_of
+from .flows import Flow, budget_split, flows_of, residue_clause, tier_payments
 from .records import LayerTrace, Settlement
 from .rules import resolve
 from .situation import holds
@@ -62,10 +62,11 @@ class ExplainedLayer:
 
 def explain_lines(pack: Pack, settlement: Settlement) -> list[ExplainedLayer]:
     """Every layer that applied to the claim, in chain order."""
-    return [_explained(pack, settlement, trace) for trace in settlement.layers]
+    return [explained_layer(pack, settlement, trace) for trace in settlement.layers]
 
 
-def _explained(pack: Pack, settlement: Settlement, trace: LayerTrace) -> ExplainedLayer:
+def explained_layer(pack: Pack, settlement: Settlement, trace: LayerTrace) -> ExplainedLayer:
+    """One layer in words."""
     view = view_of(pack, settlement, trace)
     lines = base_lines(view)
     if trace.base or trace.measured:
@@ -115,10 +116,21 @@ def payers(pack: Pack, settlement: Settlement) -> list[tuple[str, Words, int]]:
 def person_parts(pack: Pack, settlement: Settlement) -> list[tuple[str, Words, int, str]]:
     """(part, title, fen, clause) of what the person bears; sums to `person_part`."""
     rows = []
-    for flow in flows_of(settlement):
-        if flow.payer == "person":
-            title = layer_title(pack, flow.layer) if flow.layer else part_title(pack, flow.part)
-            rows.append((flow.part, title, flow.amount_fen, flow.clause))
+    for flow in _person_flows(settlement):
+        title = layer_title(pack, flow.layer) if flow.layer else part_title(pack, flow.part)
+        rows.append((flow.part, title, flow.amount_fen, flow.clause))
+    return rows
+
+
+def _person_flows(settlement: Settlement) -> list[Flow]:
+    traces = {trace.rule.layer: trace for trace in settlement.layers}
+    if any(trace.rule.fund == "person" for trace in settlement.layers):
+        return [flow for flow in flows_of(settlement) if flow.payer == "person"]
+    rows = []
+    for part, fen in settlement.left.items():
+        layer, _, residue = part.partition(".")
+        clause = residue_clause(traces[layer], residue) if residue else ""
+        rows.append(Flow(part, "", "", "person", fen, clause))
     return rows
 
 
@@ -152,7 +164,7 @@ def not_applied(pack: Pack, settlement: Settlement) -> list[tuple[Words, Words]]
 
 
 def assumptions_for(pack: Pack, clauses: Iterable[str]) -> list[dict[str, str]]:
-    """The pack's assumptions about any of the clauses."""
+    """The pack's assumptions about any of the clauses: `clause` and the words in `zh` and `en`."""
     wanted = set(clauses)
     return [entry for entry in pack.assumptions
             if wanted & {clause.strip() for clause in entry["clause"].split(",")}]
@@ -160,9 +172,18 @@ def assumptions_for(pack: Pack, clauses: Iterable[str]) -> list[dict[str, str]]:
 
 def cited_clauses(settlement: Settlement, layers: Iterable[ExplainedLayer]) -> tuple[str, ...]:
     """Clauses of the layers that had something to pay on, and of the parts that are left."""
-    own = [clause for layer in layers if layer.base_fen for clause in layer.clauses]
-    left = [clause.strip() for flow in flows_of(settlement) for clause in flow.clause.split(",")]
+    own = [clause for layer, trace in zip(layers, settlement.layers, strict=True)
+           for clause in layer_clauses(layer, trace)]
+    left = [clause.strip() for flow in _person_flows(settlement)
+            for clause in flow.clause.split(",")]
     return unique((*own, *left))
+
+
+def layer_clauses(layer: ExplainedLayer, trace: LayerTrace) -> tuple[str, ...]:
+    """Clauses that a layer's lines and payments cite, none where it had nothing to pay on."""
+    paid = [clause for _, _, cited in tier_payments(trace)
+            for clause in (*cited, *trace.rule.clauses)]
+    return unique((*(layer.clauses if layer.base_fen else ()), *paid))
 
 
 def explain_json(pack: Pack, settlement: Settlement) -> dict[str, object]:
@@ -295,7 +316,7 @@ def closing_rows(pack: Pack, settlement: Settlement, clauses: tuple[str, ...],
     found = assumptions_for(pack, clauses)
     if found:
         rows += [Row(""), Row(HEADINGS["assumptions"].of(lang))]
-        rows += [_note(entry["clause"], entry["says"]) for entry in found]
+        rows += [_note(entry["clause"], entry[lang]) for entry in found]
     return rows
 
 

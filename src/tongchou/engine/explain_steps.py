@@ -9,12 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..money import PPM, percent_text, yuan_grouped, yuan_text
-from ..policy import Adjustment, Cell, Layer, Pack, Value, unique
+from ..policy import Adjustment, Cap, Cell, Layer, Pack, Value, unique
 from ..terms import PART_NAMES, PARTS
-from .explain_words import (HEADINGS, PERIODS, Words, joined, label, layer_title, number_text,
-                            part_title, residue_title, say, status_title, titled)
+from .explain_words import (HEADINGS, PERIODS, Words, answer_title, cap_title, joined, label,
+                            layer_title, number_text, part_title, residue_title, say,
+                            status_title, titled)
 from .records import LayerTrace, Settlement
-from .rules import CapRule, DeductibleRule
+from .rules import DeductibleRule
 from .situation import LOOKBACK, holds
 
 
@@ -127,7 +128,7 @@ def cited_words(line: Line) -> list[tuple[str, Words]]:
     for clause, notes in noted.items():
         for grade in unique(note.grade for note in notes):
             key = {"given": "given", "X": "placeholder"}.get(grade, "candidate")
-            values = joined((Words(value, value) for value in unique(
+            values = joined((answer_title(value) for value in unique(
                 note.value for note in notes if note.grade == grade)), "、", ", ")
             words.append((clause, say(key, clause=clause, value=values, grade=grade)))
     return words
@@ -288,6 +289,7 @@ def limit_lines(view: View) -> list[Line]:
 
 def _cap_line(view: View, index: int, key: str, asked: int, granted: int) -> Line:
     cap, (used, room) = view.trace.rule.caps[index], view.trace.caps[index]
+    written = view.layer.caps[index]
     period = PERIODS[cap.per]
     cuts = granted < asked and granted == room
     if cuts:
@@ -297,21 +299,23 @@ def _cap_line(view: View, index: int, key: str, asked: int, granted: int) -> Lin
     else:
         formula = say("cap_rests" if granted < room else "cap_full", period=period,
                       after=used + granted, fen=cap.limit_fen)
-    formula = joined([formula, *_cap_owner(view.pack, cap)], "", "")
-    values = [view.layer.caps[index].amount]
+    formula = joined([formula, *_cap_owner(view.pack, written)], "", "")
+    values = [written.amount]
     return Line(key, label(key), formula, granted if cuts else None,
                 (f"cost:{cap.name}" if key == "cost_cap" else f"cap:{cap.name}") if cuts else "",
                 view.clauses(cap.clauses), view.notes(values))
 
 
-def _cap_owner(pack: Pack, cap: CapRule) -> list[Words]:
+def _cap_owner(pack: Pack, cap: Cap) -> list[Words]:
     words = [say("on_cost")] if cap.on == "cost" else []
     if cap.owner == "family":
         words.append(say("family_pot"))
     sharing = [layer.name for layer in pack.layers for own in layer.caps if own.name == cap.name]
     if len(sharing) > 1:
-        words.append(say("shared_pot", name=cap.name.removeprefix("pot:"), others=joined(
-            (layer_title(pack, name) for name in sharing), "、", ", ")))
+        words.append(say("shared_pot", name=cap_title(cap), others=joined(
+            (layer_title(pack, layer) for layer in sharing), "、", ", ")))
+    elif cap.title:
+        words.append(say("named_cap", name=cap_title(cap)))
     return words
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..money import percent_text, yuan_grouped
-from ..policy import Pack
+from ..policy import Cap, Pack
 from ..terms import (INSURANCE, LEVELS, PARTS, PERSONS, PLACES, REFERRALS, RESIDUES, STATUSES,
                      VISITS)
 from .situation import LOOKBACK
@@ -132,6 +132,7 @@ PHRASES = {
     "on_cost": Words("，限额针对费用", ", a limit on cost"),
     "family_pot": Words("，全家共用", ", the family's"),
     "shared_pot": Words("，「{name}」由 {others} 共用", ", pot {name} shared by {others}"),
+    "named_cap": Words("（{name}）", " ({name})"),
     "cut_cost": Words("；封顶线以上的费用 {fen} 为超封顶线部分",
                       "; the cost above the point where it bites, {fen}, is the over-cap part"),
     "cut_payment": Words("；被封顶线砍掉的金额 {fen} 为超封顶线部分",
@@ -201,7 +202,8 @@ DIMENSIONS = {
 _TERMS = {"insurance": INSURANCE, "visit": VISITS, "place": PLACES, "referral": REFERRALS,
           "person": PERSONS, "status": STATUSES, "level": LEVELS}
 _ANSWERS = {"yes": Words("是", "yes"), "no": Words("否", "no"), "male": Words("男", "male"),
-            "female": Words("女", "female")}
+            "female": Words("女", "female"), "other": Words("其他", "other")}
+_CLASSES = {"hospital": "hospitals", "person": "persons", "age": "ages", "disease": "diseases"}
 _BUDGETS = {"central": Words("中央", "central"), "province": Words("省级", "province"),
             "city": Words("市级", "city"), "county": Words("县级", "county")}
 
@@ -284,15 +286,26 @@ def status_title(pack: Pack, status: str) -> Words:
 
 
 def class_title(pack: Pack, dimension: str, name: str) -> Words:
-    """A class of a dimension in words, where the vocabulary has them."""
+    """A class of a dimension by the pack's title or the vocabulary's."""
     if dimension == "status":
         return status_title(pack, name)
-    if name in _ANSWERS:
-        return _ANSWERS[name]
     term = _TERMS.get(dimension, {}).get(name)
     if term is None and dimension == "hospital":
         term = LEVELS.get(name.removeprefix("level"))
-    return Words(term.zh, term.en) if term else Words(name, name)
+    found = Words(term.zh, term.en) if term else _ANSWERS.get(name, Words(name, name))
+    rules = getattr(pack, _CLASSES[dimension]) if dimension in _CLASSES else ()
+    return next((titled(rule.title, found) for rule in rules if rule.name == name), found)
+
+
+def answer_title(text: str) -> Words:
+    """A value as it is written; `yes` and `no` in words."""
+    return _ANSWERS.get(text, Words(text, text))
+
+
+def cap_title(cap: Cap) -> Words:
+    """A limit's title, or the name of the pot."""
+    name = cap.name.removeprefix("pot:")
+    return titled(cap.title, Words(name, name))
 
 
 def dimension_title(pack: Pack, dimension: str) -> Words:

@@ -287,7 +287,7 @@ class _Page:
                        for clause in cited_clauses(settlement, layers))
         rows = "".join(f"<li>{escape(clause)}: {escape(self._source(clause))}</li>"
                        for clause in sorted(cited))
-        readings = "".join(f"<li>{escape(entry['clause'])}: {escape(entry['says'])}</li>"
+        readings = "".join(f"<li>{escape(entry['clause'])}: {escape(entry[self.lang])}</li>"
                            for entry in assumptions_for(self.pack, cited))
         extra = f'<h3>{self.head("assumptions")}</h3><ul class="plain">{readings}</ul>' \
             if readings else ""

@@ -123,22 +123,20 @@ def source(plan: Plan) -> tuple[str, np.ndarray]:
              *(f"            p{k} = parts[U({k}), at]" for k in range(4)),
              *(f"            p{k} = np.int64(0)" for k in range(4, nparts)),
              "            person = p0 + p1 + p2 + p3",
-             "            shown = np.int64(0)",
+             "            shown, told = np.int64(0), False",
              "            capped = np.int64(0)"]
     lines += _seen_counters(found)
-    shown = False
     for layer, options in enumerate(found):
         lines += [f"            # {plan.layers[layer]}", "            paid = np.int64(0)"]
         if options:
             lines += [f"            word = place[run + U({layer})]", "            if word >= 0:",
                       "                q = U(word >> 4)"]
         for number, structure in enumerate(options):
-            body = _block(structure, layer, mode, shown)
+            body = _block(structure, layer, mode)
             if len(options) > 1:
                 lines.append(f"                {'el' if number else ''}if word & 15 == {number}:")
                 body = ["    " + line for line in body]
             lines += body
-        shown = shown or any(structure.shows for structure in options)
         lines.append(f"            paid_out[U({layer}), at] = paid")
     lines += _count(found)
     lines += ["            person_out[at] = person", "            deductible_out[at] = shown",
@@ -159,7 +157,7 @@ def _count(found: list[list[_Structure]]) -> list[str]:
     return [f"            a{slot} += seen{slot}" for slot in _counters(found)]
 
 
-def _block(s: _Structure, layer: int, mode: int, shown: bool) -> list[str]:
+def _block(s: _Structure, layer: int, mode: int) -> list[str]:
     """Lines of one layer of one structure; mirrors `kernel._common_rule`."""
     lines = ["base = " + (" + ".join(f"p{slot}" for slot in s.drawn) or "np.int64(0)")]
     lines += [f"p{slot} = np.int64(0)" for slot in s.drawn]
@@ -184,8 +182,8 @@ def _block(s: _Structure, layer: int, mode: int, shown: bool) -> list[str]:
         lines += [f"p{s.outs[2]} = over"] if over else []
     if s.counted:
         lines.append(f"seen{s.counter_slot} = np.int64(1)")
-    if s.shows and not shown:
-        lines.append("shown = deductible")
+    if s.shows:  # only the first layer of a basic fund that applies
+        lines += ["if not told:", "    shown, told = deductible, True"]
     if not s.person_pays:
         lines.append("person -= paid")
     return ["                " + line for line in lines]

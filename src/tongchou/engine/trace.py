@@ -48,14 +48,14 @@ def encode(plan: Plan, situation: Situation | CellEntry) -> tuple[int, int]:
 
 def _reader(plan: Plan, index: int) -> Reader:
     """Writes the function that reads a rule's trace row: only what the rule uses, in one step."""
-    rule = plan.rules[index]
-    if len(rule.caps) > CAP_LIMIT or len(rule.base) > BASE_LIMIT \
+    rule, parts = plan.rules[index], [part for part, _, _ in plan.steps[index].drawn]
+    if len(rule.caps) > CAP_LIMIT or len(parts) > BASE_LIMIT \
             or (rule.tiers and len(rule.tiers.rates) > TIER_LIMIT):
         raise ValueError(f"{plan.pack.name}: layer {rule.layer} is too wide for a trace row")
     tiers = len(rule.tiers.rates) if rule.tiers else 1
     if rule.tiers and rule.tiers.rounding == "true_up" and rule.tiers.of == "year":
         tiers = 1
-    parts, caps = [part for part, _, _ in plan.steps[index].drawn], len(rule.caps)
+    caps = len(rule.caps)
     row = Struct(f"={T_DRAWN + len(parts)}q{8 * (T_CAPS - T_DRAWN - len(parts))}x{2 * caps}q"
                  f"{8 * (T_TIERS - T_CAPS - 2 * caps)}x{tiers}q")
     known = {"unpack": row.unpack_from, "rule": rule, "LayerTrace": LayerTrace}

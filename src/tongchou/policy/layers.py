@@ -63,15 +63,15 @@ def _readable_conditions(context: Context, node: Node | None) -> Conditions:
     return found
 
 
-def title(node: Node | None) -> dict[str, str]:
-    """`{zh, en}`; a plain word serves for both."""
+def title(node: Node | None, what: str = "title") -> dict[str, str]:
+    """`{zh, en}`; a plain word serves for both. `what` names the entry in errors."""
     if node is None:
         return {}
     if node.items is None:
-        both = text(node, "title")
+        both = text(node, what)
         return {"zh": both, "en": both}
-    return {key: text(child, "title")
-            for key, child in mapping(node, "title", ("zh", "en")).items()}
+    return {key: text(child, what)
+            for key, child in mapping(node, what, ("zh", "en")).items()}
 
 
 def _read(context: Context, name: str, node: Node, funds: set[str],
@@ -335,7 +335,7 @@ def read_cap(context: Context, name: str, node: Node, clause: str) -> Cap:
                              own[0] if own else clause),
                word(items["on"], "on", ("payment", "cost")) if "on" in items else "payment",
                word(items["owner"], "owner", ("person", "family")) if "owner" in items
-               else "person", own, node.where)
+               else "person", own, node.where, title(items.get("title")))
 
 
 def read_caps(context: Context, layer: str, node: Node, pots: dict[str, Cap],

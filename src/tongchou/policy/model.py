@@ -21,6 +21,7 @@ class ClassRule:
     match: dict[str, tuple[str, ...]]
     where: str = ""
     clauses: tuple[str, ...] = ()
+    title: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,7 @@ class Cap:
     owner: str = "person"
     clauses: tuple[str, ...] = ()
     where: str = ""
+    title: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -246,7 +248,7 @@ class Pack:
     funds: dict[str, Fund]
     layers: tuple[Layer, ...]
     contributions: tuple[Contribution, ...]
-    assumptions: tuple[dict[str, str], ...]
+    assumptions: tuple[dict[str, str], ...]   # clause, zh, en
     pack_hash: str
     file: str = ""
     extends: str = ""

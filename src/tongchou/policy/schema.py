@@ -162,7 +162,8 @@ def _classes(kind: str, node: Node | None, context: Context) -> tuple[ClassRule,
                  for key, known in keys.items() if key in items}
         if kind == "ages":
             match = {key: (str(reading.number(items[key], "years")),) for key in match}
-        found.append(ClassRule(name, match, child.where, clauses(items, context)))
+        found.append(ClassRule(name, match, child.where, clauses(items, context),
+                               layer_reader.title(items.get("title"))))
     return tuple(found)
 
 
@@ -274,6 +275,11 @@ def _assumptions(node: Node | None, context: Context) -> tuple[dict[str, str], .
     found = []
     for part in reading.elements(node, "assumptions") if node else ():
         items = mapping(part, "assumption", ("clause", "clauses", "says"))
+        said = layer_reader.title(needed(part, "assumption", "says"), "says")
+        either = said.get("zh") or said.get("en")
+        if not either:
+            raise fault(items["says"], "says-nothing", "an assumption needs words",
+                        "Write `says: {zh: ..., en: ...}`.")
         found.append({"clause": ", ".join(clauses(items, context)),
-                      "says": text(needed(part, "assumption", "says"), "says")})
+                      "zh": said.get("zh", either), "en": said.get("en", either)})
     return tuple(found)

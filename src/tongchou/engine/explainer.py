@@ -1,0 +1,310 @@
+"""Explanations of many claims of one pack, in microseconds (实时与成批的结算说明).
+
+`Explainer.text` gives `explain_text` to the letter. The form is cut into a head, the layers and
+who paid what; each stretch is recorded (see `recording`) once for every kind of claim and
+decision, and filled in from then on. What was not recorded yet is written by the plain code.
+"""
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
+from itertools import chain
+from operator import attrgetter
+from typing import Any
+
+from ..money import AMOUNT_LIMIT_FEN, FEN, yuan_grouped
+from ..policy import Pack, unique
+from .explain import (AMOUNT_WIDTH, WIDTH, Row, closing_rows, explain_text, explained_layer,
+                      head_rows, laid_out, layer_clauses, layer_rows, payer_rows, text_width)
+from .explain_words import HEADINGS
+from .flows import residue_clause
+from .recording import MARKER, Decisions, Recording, marked
+from .records import RESIDUE_NAMES, LayerTrace, Settlement
+
+KEPT_KINDS = 1 << 12               # kinds of claims kept at a time
+KEPT_AMOUNTS = 1 << 16
+WIDEST = 20                        # columns of the longest amount
+SCALARS = ("base", "measured", "deductible", "cumulated_before", "tier_from", "tier_to",
+           "payable", "minimum_bites", "paid", "capped")
+_scalars = attrgetter(*SCALARS)
+_NUMBER = re.compile(rf"{MARKER.pattern}\.{MARKER.pattern}|{MARKER.pattern}")
+_BLANK = "\ue100"                  # stands for an amount while a row is laid out; one column wide
+Written = tuple[list[Row], Hashable]            # rows, and a tag that goes with them
+
+
+class Explainer:
+    """Explains settlements of one pack in one language; keep it as long as the pack.
+
+    What the kernel traced is fast; a settlement of the reference tells more and takes longer.
+    """
+
+    def __init__(self, pack: Pack, lang: str = "zh") -> None:
+        self.pack, self.lang = pack, lang
+        self._amounts = _YuanTexts()
+        self._claim, self._total = HEADINGS["claim"].of(lang), HEADINGS["total"].of(lang)
+        self._tokens: dict[int, tuple[object, int]] = {}
+        self._values: dict[Hashable, int] = {}
+        self._tellers: dict[tuple, _Teller] = {}
+        self._kinds: dict[tuple, _Kind] = {}
+
+    def text(self, settlement: Settlement) -> str:
+        """The form of `explain_text`."""
+        claim, layers, left = settlement.claim, settlement.layers, settlement.left
+        kind = self._kinds.get(key := self._key(settlement)) or self._kind(key, settlement)
+        total, rule_date = sum(claim.parts), settlement.situation.rule_date
+        if kind.plain or settlement.rejected or total >= AMOUNT_LIMIT_FEN \
+                or not (len(rule_date) == 10 and rule_date.replace("-", "").isdigit()):
+            return explain_text(self.pack, settlement, self.lang)
+        payers = kind.payers.get(parts := tuple(left)) or self._payers(kind, settlement)
+        told = [f"{self._claim} {claim.claim_id}   {claim.begin} → {claim.end}   {self._total} "
+                f"{self._amounts[total]}\n", kind.policy(rule_date),
+                kind.head.tell((*claim.parts, sum(left.values())))[0]]
+        tags = []
+        for teller, trace in zip(kind.layers, layers, strict=True):
+            text, tag = teller.tell(numbers_of(trace))
+            told.append(text)
+            tags.append(tag)
+        told.append(payers.tell((total, *[trace.paid for trace in layers], *left.values()))[0])
+        closing = (parts, *tags)
+        told.append(kind.closing.get(closing) or self._closing(kind, closing, settlement))
+        return "".join(told)
+
+    # --- kinds of claims --------------------------------------------------------------------------
+    def _key(self, settlement: Settlement) -> tuple:
+        """What decides which stretches a form consists of: cell, status, rules, parts drawn."""
+        known, plain = self._tokens, False
+        cell = settlement.situation.cell
+        found = known.get(id(cell))
+        key: list[Hashable] = [settlement.status, found[1] if found else self._token(
+            cell, tuple(sorted(cell.items())))]
+        for trace in settlement.layers:
+            rule = trace.rule
+            found = known.get(id(rule))
+            key.append(found[1] if found else self._token(rule, rule))
+            for drawn in trace.drawn:
+                key.append(drawn[0])
+            if rule.slope:             # points and their number are worded one by one
+                key += trace.slope_ppm, settlement.situation.facts[rule.slope.fact]
+            plain = plain or bool(trace.seen) or trace.as_if is not None
+        key.append(plain)
+        return tuple(key)
+
+    def _token(self, thing: object, value: Hashable) -> int:
+        """A number for a cell or a rule: by identity at once, else by value."""
+        if len(self._tokens) >= KEPT_KINDS or len(self._values) >= KEPT_KINDS:
+            for memory in (self._tokens, self._values, self._tellers, self._kinds):
+                memory.clear()
+        token = self._values.setdefault(value, len(self._values))
+        self._tokens[id(thing)] = thing, token
+        return token
+
+    def _kind(self, key: tuple, settlement: Settlement) -> "_Kind":
+        if len(self._kinds) >= KEPT_KINDS:
+            self._kinds.clear()
+        kind = self._kinds[key] = _Kind(settlement)
+        if key[-1] or any(trace.rule.fund == "person" for trace in settlement.layers):
+            kind.plain = True
+            return kind
+        pack, lang, situation = self.pack, self.lang, settlement.situation
+        dated = replace(settlement, situation=replace(situation, rule_date=marked(0)))
+        kind.policy = _Wrapped(head_rows(pack, dated, lang)[0])
+        kind.head = self._teller(key[:2], lambda numbers: self._head(settlement, numbers))
+        goes = {part: trace.rule.layer for trace in settlement.layers for part, _ in trace.drawn}
+        for trace in settlement.layers:
+            rule = trace.rule
+            points = (trace.slope_ppm, situation.facts[rule.slope.fact]) if rule.slope else ()
+            own = (*key[:2], self._tokens[id(rule)][1], points,
+                   *(part for part, _ in trace.drawn), None,
+                   *(goes.get(f"{rule.layer}.{residue}") for residue in RESIDUE_NAMES))
+            kind.layers.append(self._teller(own, _layer_writer(self, settlement, trace)))
+        return kind
+
+    def _teller(self, key: tuple, write: Callable[[Sequence[int]], Written]) -> "_Teller":
+        return self._tellers.setdefault(key, _Teller(write, self._amounts))
+
+    # --- the plain code of each stretch -----------------------------------------------------------
+    def _head(self, settlement: Settlement, numbers: Sequence[int]) -> Written:
+        *parts, person = numbers
+        told = replace(settlement, claim=replace(settlement.claim, parts=tuple(parts)), layers=[],
+                       left={"": person})
+        return head_rows(self.pack, told, self.lang)[1:], None
+
+    def layer(self, settlement: Settlement, trace: LayerTrace) -> Written:
+        """A layer's rows, and the clauses it cites where assumptions go by them."""
+        explained = explained_layer(self.pack, settlement, trace)
+        cited = layer_clauses(explained, trace) if self.pack.assumptions else ()
+        return layer_rows(explained, self.lang), cited
+
+    def _payers(self, kind: "_Kind", settlement: Settlement) -> "_Teller":
+        names, layers = tuple(settlement.left), settlement.layers
+
+        def write(numbers: Sequence[int]) -> Written:
+            total, paid, left = numbers[0], numbers[1:len(layers) + 1], numbers[len(layers) + 1:]
+            told = replace(settlement, claim=replace(settlement.claim, parts=(total, 0, 0, 0)),
+                           layers=[replace(trace, paid=fen)
+                                   for trace, fen in zip(layers, paid, strict=True)],
+                           left=dict(zip(names, left, strict=True)))
+            return payer_rows(self.pack, told, self.lang), None
+
+        kind.payers[names] = _Teller(write, self._amounts)
+        return kind.payers[names]
+
+    def _closing(self, kind: "_Kind", closing: tuple, settlement: Settlement) -> str:
+        """What depends on no amount: layers that did not apply, assumptions."""
+        parts, *cited = closing
+        traces = {trace.rule.layer: trace for trace in settlement.layers}
+        left = [residue_clause(traces[layer], residue) for layer, _, residue in
+                (part.partition(".") for part in parts) if residue]
+        clauses = unique((*chain.from_iterable(cited), *(
+            clause.strip() for one in left for clause in one.split(","))))
+        rows = closing_rows(self.pack, settlement, clauses, self.lang)
+        text = kind.closing[closing] = "".join(
+            f"{line}\n" for row in rows for line in laid_out(row))
+        return text
+
+
+class _Kind:
+    """Claims whose form consists of the same stretches."""
+
+    def __init__(self, settlement: Settlement) -> None:
+        self.plain = False
+        self.layers: list[_Teller] = []
+        self.payers: dict[tuple[str, ...], _Teller] = {}
+        self.closing: dict[tuple, str] = {}
+        self.kept = settlement         # its cell and rules keep the numbers given to them
+
+
+def numbers_of(trace: LayerTrace) -> tuple[int, ...]:
+    """Every amount in a trace, in one row; see `_layer_writer` for the way back."""
+    return (*_scalars(trace), *trace.residues.values(), *[fen for _, fen in trace.drawn],
+            *chain.from_iterable(trace.caps), *trace.tier_amounts)
+
+
+def _layer_writer(explainer: Explainer, settlement: Settlement,
+                  trace: LayerTrace) -> Callable[[Sequence[int]], Written]:
+    names, caps, tiers = [part for part, _ in trace.drawn], len(trace.caps), len(trace.tier_amounts)
+
+    def write(numbers: Sequence[int]) -> Written:
+        rest = iter(numbers)
+        scalars = {name: next(rest) for name in SCALARS}
+        residues = {name: next(rest) for name in RESIDUE_NAMES}
+        return explainer.layer(settlement, replace(
+            trace, **scalars, residues=residues, drawn=tuple((name, next(rest)) for name in names),
+            caps=tuple((next(rest), next(rest)) for _ in range(caps)),
+            tier_amounts=tuple(next(rest) for _ in range(tiers))))
+
+    return write
+
+
+# --- stretches of text ----------------------------------------------------------------------------
+class _YuanTexts(dict):
+    """Amounts as people read them; a form writes most of its amounts several times."""
+
+    def __missing__(self, fen: int) -> str:
+        if len(self) > KEPT_AMOUNTS:
+            self.clear()
+        text = self[fen] = yuan_grouped(fen)
+        return text
+
+
+class _Teller:
+    """A stretch of the form as a function of integers, recorded where it is new."""
+
+    def __init__(self, write: Callable[[Sequence[int]], Written], amounts: _YuanTexts) -> None:
+        self._write, self._amounts = write, amounts
+        self._decisions = Decisions()
+
+    def tell(self, numbers: tuple[int, ...]) -> tuple[str, Hashable]:
+        """The text and the tag for these numbers."""
+        return self._decisions.run(numbers) or self._learn(numbers)
+
+    def _learn(self, numbers: tuple[int, ...]) -> tuple[str, Hashable]:
+        decisions = self._decisions
+        if decisions.full:
+            rows, tag = self._write(numbers)
+            return "".join(f"{line}\n" for row in rows for line in laid_out(row)), tag
+        recording = Recording()
+        rows, tag = self._write(recording.amounts(numbers))
+        template = _Template(recording, f"_{decisions.paths}")
+        for row in rows:
+            template.add(row)
+        decisions.learn(len(numbers), recording.guards, template.expression(tag),
+                        template.known | {"yuan": self._amounts})
+        return decisions.run(numbers)
+
+
+class _Template:
+    """Recorded rows as one format, and the Python expressions that fill it."""
+
+    def __init__(self, recording: Recording, suffix: str) -> None:
+        self._recording, self._suffix = recording, suffix
+        self._form, self._fills = "", []
+        self.known: dict[str, Any] = {}
+
+    def add(self, row: Row) -> None:
+        """Appends a row; one that may need several lines breaks when its amounts are known."""
+        text, slots = self._slots(row.text)
+        amount, ahead = self._slots(row.amount or "")
+        assert len(ahead) <= 1 and not MARKER.search(row.head), row
+        wrapped = _Wrapped(row._replace(
+            amount=_BLANK * AMOUNT_WIDTH if ahead else row.amount, text=text))
+        if wrapped.width + WIDEST * len(slots) <= WIDTH:
+            self._form += wrapped.format((1,) * len(slots))
+            self._fills += ahead + slots
+        else:
+            name = f"row{len(self.known)}{self._suffix}"
+            self.known[name] = wrapped
+            self._form += "%s"
+            self._fills.append(f"{name}({', '.join(ahead + slots)})")
+
+    def expression(self, tag: Hashable) -> str:
+        """What gives the text and its tag, once the names in `known` are."""
+        form, label = f"form{self._suffix}", f"tag{self._suffix}"
+        self.known |= {form: self._form, label: tag}
+        return f"({form} % ({''.join(f'{fill}, ' for fill in self._fills)}), {label})"
+
+    def _slots(self, text: str) -> tuple[str, list[str]]:
+        """The text with its marks numbered from 0, and an expression for each."""
+        found: list[str] = []
+
+        def numbered(match: re.Match) -> str:
+            (source, written), *rest = (self._recording.slots[int(number)]
+                                        for number in match.groups() if number)
+            if rest:                   # yuan and fen of an amount, as `yuan_grouped` writes them
+                amount = source.removeprefix("(").removesuffix(f" // {FEN})")
+                assert (written, rest) == (",", [(f"({amount} % {FEN})", "02d")]), match
+                found.append(f"yuan[{amount}]")
+            else:
+                found.append(f"format({source}, {written!r})")
+            return marked(len(found) - 1)
+
+        return _NUMBER.sub(numbered, text), found
+
+
+class _Wrapped:
+    """A row as a format; where it breaks depends on how long its amounts are."""
+
+    def __init__(self, row: Row) -> None:
+        self._row, self._ahead = row, _BLANK in (row.amount or "")
+        self._formats: dict[tuple[int, ...], str] = {}
+        self.width = text_width(row.indent()) + text_width(MARKER.sub("", row.text))
+
+    def __call__(self, *amounts: str) -> str:
+        lengths = tuple(map(len, amounts[1:] if self._ahead else amounts))
+        found = self._formats.get(lengths)
+        if found is None:
+            if len(self._formats) >= KEPT_KINDS:
+                self._formats.clear()
+            found = self._formats[lengths] = self.format(lengths)
+        return found % amounts
+
+    def format(self, lengths: tuple[int, ...]) -> str:
+        """The row broken for amounts of these lengths; no amount breaks inside itself."""
+        stand_ins = [chr(ord(_BLANK) + 1 + place) * length for place, length in enumerate(lengths)]
+        text = MARKER.sub(lambda match: stand_ins[int(match[1])], self._row.text)
+        form = "".join(f"{line}\n" for line in laid_out(self._row._replace(text=text)))
+        form = form.replace("%", "%%").replace(_BLANK * AMOUNT_WIDTH, f"%{AMOUNT_WIDTH}s")
+        for stand_in in stand_ins:
+            form = form.replace(stand_in, "%s")
+        return form
