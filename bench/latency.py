@@ -25,7 +25,7 @@ from tongchou.policy import load_pack
 Case = tuple[Person, Claim, tuple[Claim, ...]]
 MEDIAN_FEN = {"1": 300_000, "2": 700_000, "3": 1_400_000}
 STATUSES = ("", "", "", "", "", "allowance", "borderline")
-WARM_UP = 2000
+WARM_UP = 5000
 CHUNK, CHUNKS = 10, 10      # claims made at a time, as a server makes them; chunks in a round
 ROUNDS = 120
 

@@ -46,6 +46,7 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("literal", "src/tongchou/engine/compile.py"): "a mask of 32 bits; no number of any policy",
     ("public", "src/tongchou/engine/kernel.py"): "compiled functions: Numba infers the types",
     ("public", "src/tongchou/engine/kernel_rules.py"): "compiled functions: Numba infers the types",
+    ("public", "src/tongchou/engine/kernel_single.py"): "compiled: Numba infers the types",
     ("public", "src/tongchou/claims/grouping.py"): "compiled functions: Numba infers the types",
     ("public", "src/tongchou/claims/scan.py"): "compiled functions: Numba infers the types",
     ("function", "src/tongchou/engine/kernel.py:_chain"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from ..money import percent_text, yuan_grouped, yuan_text
@@ -81,7 +82,8 @@ def explained_layer(pack: Pack, settlement: Settlement, trace: LayerTrace) -> Ex
 
 def _readings(pack: Pack, clauses: tuple[str, ...]) -> tuple[Words, ...]:
     """Readings chosen for the clauses a layer cites."""
-    return tuple(say("reading", clause=candidate.clause, value=candidate.text,
+    return tuple(say("reading_given" if candidate.grade == "given" else "reading",
+                     clause=candidate.clause, value=candidate.text,
                      grade=candidate.grade, title=titled(
                          pack.parameters[candidate.parameter].title,
                          Words(candidate.parameter, candidate.parameter)))
@@ -275,7 +277,7 @@ def head_rows(pack: Pack, settlement: Settlement, lang: str) -> list[Row]:
 
 def layer_rows(layer: ExplainedLayer, lang: str) -> list[Row]:
     """A layer: its title and clauses, its lines, and the readings it rests on."""
-    name = f"{layer.title.zh} ({layer.title.en})" if lang == "zh" else layer.title.en
+    name = layer.title.of(lang)
     clauses = ", ".join(layer.clauses)
     gap = WIDTH - text_width(name) - text_width(clauses)
     rows = [Row("")]
@@ -345,7 +347,12 @@ def _padded(text: str, width: int) -> str:
 
 def text_width(text: str) -> int:
     """Columns a text takes on a terminal (中文 takes two)."""
-    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
+    return len(text) if text.isascii() else sum(map(_columns, text))
+
+
+@lru_cache(1 << 14)
+def _columns(sign: str) -> int:
+    return 2 if unicodedata.east_asian_width(sign) in "WF" else 1
 
 
 def wrapped(text: str, width: int) -> list[str]:
@@ -374,5 +381,4 @@ def _words(text: str) -> Iterable[str]:
 def _may_break(before: str, after: str) -> bool:
     if after in " ，。；：）」、]),;" or before in "（「([":
         return False
-    return before == " " or any(unicodedata.east_asian_width(sign) in "WF"
-                                for sign in (before, after))
+    return before == " " or _columns(before) == 2 or _columns(after) == 2

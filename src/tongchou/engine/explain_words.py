@@ -159,6 +159,8 @@ PHRASES = {
                          "{clause} (placeholder {value}, no source)"),
     "reading": Words("{clause} 的读法：{title}：{value}（{grade} 级）",
                      "reading of {clause}: {title}: {value} (grade {grade})"),
+    "reading_given": Words("{clause} 的读法：{title}：{value}（本案给定）",
+                           "reading of {clause}: {title}: {value} (given by the case)"),
     "given": Words("{clause}（本案给定 {value}）", "{clause} ({value}, given by the case)"),
     # why a layer did not apply
     "not_class": Words("{dimension}为「{seen}」", "{dimension} is {seen}"),

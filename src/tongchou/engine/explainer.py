@@ -19,12 +19,14 @@ from .explain import (AMOUNT_WIDTH, WIDTH, Row, closing_rows, explain_text, expl
                       head_rows, laid_out, layer_clauses, layer_rows, payer_rows, text_width)
 from .explain_words import HEADINGS
 from .flows import residue_clause
+from .explain_steps import cell_of
 from .recording import MARKER, Decisions, Recording, marked
 from .records import RESIDUE_NAMES, LayerTrace, Settlement
+from .rules import layer_dimensions
 
 KEPT_KINDS = 1 << 12               # kinds of claims kept at a time
-KEPT_AMOUNTS = 1 << 16
-WIDEST = 20                        # columns of the longest amount
+KEPT_AMOUNTS = 1 << 9              # few, so that they stay in the fast memory of the processor
+WIDEST, DATE_WIDTH = 20, 10        # columns of the longest amount, and of a date
 SCALARS = ("base", "measured", "deductible", "cumulated_before", "tier_from", "tier_to",
            "payable", "minimum_bites", "paid", "capped")
 _scalars = attrgetter(*SCALARS)
@@ -47,6 +49,7 @@ class Explainer:
         self._values: dict[Hashable, int] = {}
         self._tellers: dict[tuple, _Teller] = {}
         self._kinds: dict[tuple, _Kind] = {}
+        self._of_layer: dict[str, tuple[str, ...]] = {}
 
     def text(self, settlement: Settlement) -> str:
         """The form of `explain_text`."""
@@ -54,11 +57,11 @@ class Explainer:
         kind = self._kinds.get(key := self._key(settlement)) or self._kind(key, settlement)
         total, rule_date = sum(claim.parts), settlement.situation.rule_date
         if kind.plain or settlement.rejected or total >= AMOUNT_LIMIT_FEN \
-                or not (len(rule_date) == 10 and rule_date.replace("-", "").isdigit()):
+                or not (len(rule_date) == DATE_WIDTH and rule_date.replace("-", "").isdigit()):
             return explain_text(self.pack, settlement, self.lang)
         payers = kind.payers.get(parts := tuple(left)) or self._payers(kind, settlement)
         told = [f"{self._claim} {claim.claim_id}   {claim.begin} → {claim.end}   {self._total} "
-                f"{self._amounts[total]}\n", kind.policy(rule_date),
+                f"{self._amounts[total]}\n", kind.policy % rule_date,
                 kind.head.tell((*claim.parts, sum(left.values())))[0]]
         tags = []
         for teller, trace in zip(kind.layers, layers, strict=True):
@@ -67,7 +70,8 @@ class Explainer:
             tags.append(tag)
         told.append(payers.tell((total, *[trace.paid for trace in layers], *left.values()))[0])
         closing = (parts, *tags)
-        told.append(kind.closing.get(closing) or self._closing(kind, closing, settlement))
+        end = kind.closing.get(closing)
+        told.append(self._closing(kind, closing, settlement) if end is None else end)
         return "".join(told)
 
     # --- kinds of claims --------------------------------------------------------------------------
@@ -108,17 +112,28 @@ class Explainer:
             return kind
         pack, lang, situation = self.pack, self.lang, settlement.situation
         dated = replace(settlement, situation=replace(situation, rule_date=marked(0)))
-        kind.policy = _Wrapped(head_rows(pack, dated, lang)[0])
+        kind.policy = _Wrapped(head_rows(pack, dated, lang)[0]).format((DATE_WIDTH,))
         kind.head = self._teller(key[:2], lambda numbers: self._head(settlement, numbers))
         goes = {part: trace.rule.layer for trace in settlement.layers for part, _ in trace.drawn}
         for trace in settlement.layers:
             rule = trace.rule
             points = (trace.slope_ppm, situation.facts[rule.slope.fact]) if rule.slope else ()
-            own = (*key[:2], self._tokens[id(rule)][1], points,
+            cell = cell_of(settlement, pack.layer(rule.layer))
+            own = (self._tokens[id(rule)][1], points,
+                   *(cell.get(name, "other") for name in self._dimensions(rule.layer)),
                    *(part for part, _ in trace.drawn), None,
                    *(goes.get(f"{rule.layer}.{residue}") for residue in RESIDUE_NAMES))
             kind.layers.append(self._teller(own, _layer_writer(self, settlement, trace)))
         return kind
+
+    def _dimensions(self, name: str) -> tuple[str, ...]:
+        """Classes that the wording of a layer can depend on."""
+        if name not in self._of_layer:
+            layer = self.pack.layer(name)
+            budgets = (budget.share.dimensions() for budget in layer.budgets)
+            self._of_layer[name] = tuple(sorted(
+                layer_dimensions(self.pack, layer).union(*budgets)))
+        return self._of_layer[name]
 
     def _teller(self, key: tuple, write: Callable[[Sequence[int]], Written]) -> "_Teller":
         return self._tellers.setdefault(key, _Teller(write, self._amounts))
@@ -165,7 +180,10 @@ class Explainer:
 
 
 class _Kind:
-    """Claims whose form consists of the same stretches."""
+    """Claims whose form consists of the same stretches; `plain` ones are not recorded."""
+
+    head: "_Teller"
+    policy: str
 
     def __init__(self, settlement: Settlement) -> None:
         self.plain = False
@@ -289,9 +307,15 @@ class _Wrapped:
         self._row, self._ahead = row, _BLANK in (row.amount or "")
         self._formats: dict[tuple[int, ...], str] = {}
         self.width = text_width(row.indent()) + text_width(MARKER.sub("", row.text))
+        self._room = WIDTH - self.width
+        slots = len(MARKER.findall(row.text))
+        self._single = self.format((1,) * slots) if slots <= self._room else ""
 
     def __call__(self, *amounts: str) -> str:
-        lengths = tuple(map(len, amounts[1:] if self._ahead else amounts))
+        texts = amounts[1:] if self._ahead else amounts
+        if len("".join(texts)) <= self._room:
+            return self._single % amounts
+        lengths = tuple(map(len, texts))
         found = self._formats.get(lengths)
         if found is None:
             if len(self._formats) >= KEPT_KINDS:

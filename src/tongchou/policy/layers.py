@@ -63,15 +63,15 @@ def _readable_conditions(context: Context, node: Node | None) -> Conditions:
     return found
 
 
-def title(node: Node | None, what: str = "title") -> dict[str, str]:
-    """`{zh, en}`; a plain word serves for both. `what` names the entry in errors."""
+def title(node: Node | None, entry: str = "title") -> dict[str, str]:
+    """`{zh, en}`; a plain word serves for both. `entry` is its name in errors."""
     if node is None:
         return {}
     if node.items is None:
-        both = text(node, what)
+        both = text(node, entry)
         return {"zh": both, "en": both}
-    return {key: text(child, what)
-            for key, child in mapping(node, what, ("zh", "en")).items()}
+    return {key: text(child, entry)
+            for key, child in mapping(node, entry, ("zh", "en")).items()}
 
 
 def _read(context: Context, name: str, node: Node, funds: set[str],

@@ -278,7 +278,7 @@ def _assumptions(node: Node | None, context: Context) -> tuple[dict[str, str], .
         said = layer_reader.title(needed(part, "assumption", "says"), "says")
         either = said.get("zh") or said.get("en")
         if not either:
-            raise fault(items["says"], "says-nothing", "an assumption needs words",
+            raise fault(items["says"], "missing-key", "an assumption needs words",
                         "Write `says: {zh: ..., en: ...}`.")
         found.append({"clause": ", ".join(clauses(items, context)),
                       "zh": said.get("zh", either), "en": said.get("en", either)})
