@@ -76,9 +76,9 @@ def yuan_text(fen: int) -> str:
 
 def yuan_grouped(fen: int) -> str:
     """Two decimals with separators, for people only (`"86,420.00"`)."""
-    sign = "-" if fen < 0 else ""
-    whole, rest = divmod(abs(fen), FEN)
-    return f"{sign}{whole:,}.{rest:02d}"
+    if fen < 0:
+        return f"-{yuan_grouped(-fen)}"
+    return f"{fen // FEN:,}.{fen % FEN:02d}"
 
 
 def percent_text(ppm: int) -> str:

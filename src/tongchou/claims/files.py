@@ -1,4 +1,4 @@
-"""Claims files: Parquet, CSV, or a folder of them, read batch by batch (明细文件).
+"""Claims files: Parquet, CSV, Excel, or a folder of them, read batch by batch (明细文件).
 
 A file that cannot be read is a CaseError before or while it is read; nothing of a result is left
 behind then. CSV is read as text throughout, so that codes keep their leading zeros.
@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from ..errors import CaseError
 from .check import FACT, FIELDS
+from .excel import is_excel, read_sheet
 from .mapping import Mapping
 
 BATCH_ROWS = 1 << 17
@@ -48,12 +49,15 @@ class ClaimsFile:
     rows: int
     broken: list[int] = field(default_factory=list)
     read_bytes: int = 0
+    sheet: pa.Table | None = None       # a workbook's first sheet, already in memory
 
     def pieces(self, mapping: Mapping, threaded: bool) -> Iterator[Piece]:
         """All rows in batches, only the columns the mapping needs."""
         names = mapping.columns_read(self.schema.names)
         try:
-            if is_csv(self.path):
+            if self.sheet is not None:
+                yield from self._sheet_pieces(names)
+            elif is_csv(self.path):
                 yield from self._csv_pieces(names)
             else:
                 yield from self._parquet_pieces(names, threaded)
@@ -70,6 +74,12 @@ class ClaimsFile:
             for batch in source.iter_batches(BATCH_ROWS, columns=names, use_threads=threaded):
                 yield Piece(self.path.name, np.arange(first, first + batch.num_rows), batch)
                 first += batch.num_rows
+
+    def _sheet_pieces(self, names: list[str]) -> Iterator[Piece]:
+        first = 0
+        for batch in self.sheet.select(names).to_batches(BATCH_ROWS):
+            yield Piece(self.path.name, np.arange(first, first + batch.num_rows), batch)
+            first += batch.num_rows
 
     def _csv_pieces(self, names: list[str]) -> Iterator[Piece]:
         def skip(row: csv.InvalidRow) -> str:
@@ -127,17 +137,19 @@ def find_files(path: Path, leave_out: set[Path]) -> list[Path]:
     """
     if path.is_dir():
         found = [entry for entry in sorted(path.iterdir())
-                 if entry.suffix.lower() in (".parquet", ".csv") and entry.is_file()
+                 if (entry.suffix.lower() in (".parquet", ".csv") or is_excel(entry))
+                 and entry.is_file()
                  and not entry.name.startswith(".") and entry.resolve() not in leave_out]
         if not found:
-            raise CaseError("no-claims", "the folder has no .parquet or .csv file", str(path),
+            raise CaseError("no-claims", "the folder has no .parquet, .csv or .xlsx file", str(path),
                             hint="Give a file, or a folder of them.")
         return found
     if not path.is_file():
         raise CaseError("unreadable-file", "there is no such file", str(path),
                         hint="Check the path.")
-    if path.suffix.lower() not in (".parquet", ".csv", ".txt", ".parq", ".pq"):
-        raise CaseError("unknown-kind", f"{path.name} is neither .parquet nor .csv", str(path),
+    if path.suffix.lower() not in (".parquet", ".csv", ".txt", ".parq", ".pq") \
+            and not is_excel(path):
+        raise CaseError("unknown-kind", f"{path.name} is no .parquet, .csv or .xlsx", str(path),
                         hint="Save it as one of them.")
     return [path]
 
@@ -155,6 +167,9 @@ def open_files(path: Path, leave_out: set[Path]) -> list[ClaimsFile]:
 
 
 def _open(path: Path) -> ClaimsFile:
+    if is_excel(path):
+        sheet = read_sheet(path)
+        return ClaimsFile(path, sheet.schema, sheet.num_rows, sheet=sheet)
     try:
         if is_csv(path):
             return _open_csv(path)

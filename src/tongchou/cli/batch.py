@@ -17,8 +17,8 @@ SHOWN_AFTER_SECONDS = 2.0
 
 
 def batch(
-    claims: Annotated[Path, typer.Argument(metavar="CLAIMS", help="A Parquet or CSV file of "
-                                           "claims, or a folder of them.")],
+    claims: Annotated[Path, typer.Argument(metavar="CLAIMS", help="A Parquet, CSV or Excel "
+                                           "file of claims, or a folder of them.")],
     out: Annotated[Path, typer.Option(metavar="OUT.parquet", help="Where the results go; rows "
                                       "that cannot be settled go to OUT.rejects.parquet.")],
     pack: Annotated[str | None, typer.Option(help="CITY/REGIME of a shipped pack, or the path of "
@@ -29,6 +29,8 @@ def batch(
     mapping: Annotated[Path | None, typer.Option(metavar="MAP.yaml", help="How the columns of "
                                                  "the file become fields of a claim.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    excel: Annotated[Path | None, typer.Option(metavar="FILE.xlsx", help="Also write results and "
+                                               "rejects as a workbook.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, max=64, help="Processor cores to use; all "
                                                 "when not given.")] = None,
 ) -> None:
@@ -49,6 +51,9 @@ def batch(
     from ..claims import stream
     with _Bar(sys.stderr.isatty() and not as_json) as bar:
         made = stream.settle_files(bound, claims, out, read, threads or _cores(), bar.show)
+    if excel is not None:
+        from ..claims.excel import write_workbook
+        write_workbook(out, Path(str(made["rejects"] or "")), excel)
     if as_json:
         output.json_object(made)
     else:

@@ -7,10 +7,10 @@ decision, and filled in from then on. What was not recorded yet is written by th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain
-from operator import attrgetter
 from typing import Any
 
 from ..money import AMOUNT_LIMIT_FEN, FEN, yuan_grouped
@@ -29,10 +29,10 @@ KEPT_AMOUNTS = 1 << 9              # few, so that they stay in the fast memory o
 WIDEST, DATE_WIDTH = 20, 10        # columns of the longest amount, and of a date
 SCALARS = ("base", "measured", "deductible", "cumulated_before", "tier_from", "tier_to",
            "payable", "minimum_bites", "paid", "capped")
-_scalars = attrgetter(*SCALARS)
 _NUMBER = re.compile(rf"{MARKER.pattern}\.{MARKER.pattern}|{MARKER.pattern}")
 _BLANK = "\ue100"                  # stands for an amount while a row is laid out; one column wide
 Written = tuple[list[Row], Hashable]            # rows, and a tag that goes with them
+Write = Callable[[Any, Recording | None], Written]
 
 
 class Explainer:
@@ -50,6 +50,7 @@ class Explainer:
         self._tellers: dict[tuple, _Teller] = {}
         self._kinds: dict[tuple, _Kind] = {}
         self._of_layer: dict[str, tuple[str, ...]] = {}
+        self._bill: _Teller | None = None
 
     def text(self, settlement: Settlement) -> str:
         """The form of `explain_text`."""
@@ -61,11 +62,11 @@ class Explainer:
             return explain_text(self.pack, settlement, self.lang)
         payers = kind.payers.get(parts := tuple(left)) or self._payers(kind, settlement)
         told = [f"{self._claim} {claim.claim_id}   {claim.begin} → {claim.end}   {self._total} "
-                f"{self._amounts[total]}\n", kind.policy % rule_date,
-                kind.head.tell((*claim.parts, sum(left.values())))[0]]
+                f"{self._amounts[total]}\n", kind.policy % rule_date, self._bill.tell(claim.parts)[0],
+                kind.situation, kind.status.tell((sum(left.values()),))[0]]
         tags = []
         for teller, trace in zip(kind.layers, layers, strict=True):
-            text, tag = teller.tell(numbers_of(trace))
+            text, tag = teller.tell(trace)
             told.append(text)
             tags.append(tag)
         told.append(payers.tell((total, *[trace.paid for trace in layers], *left.values()))[0])
@@ -112,8 +113,12 @@ class Explainer:
             return kind
         pack, lang, situation = self.pack, self.lang, settlement.situation
         dated = replace(settlement, situation=replace(situation, rule_date=marked(0)))
-        kind.policy = _Wrapped(head_rows(pack, dated, lang)[0]).format((DATE_WIDTH,))
-        kind.head = self._teller(key[:2], lambda numbers: self._head(settlement, numbers))
+        policy, _, _, seen, *_ = head_rows(pack, dated, lang)
+        kind.policy = _Wrapped(policy).format((DATE_WIDTH,))
+        kind.situation = _form([seen])
+        kind.status = self._teller(("status", settlement.status), partial(self._status, settlement))
+        if self._bill is None:
+            self._bill = _Teller(partial(self._parts, settlement), self._amounts)
         goes = {part: trace.rule.layer for trace in settlement.layers for part, _ in trace.drawn}
         for trace in settlement.layers:
             rule = trace.rule
@@ -123,7 +128,7 @@ class Explainer:
                    *(cell.get(name, "other") for name in self._dimensions(rule.layer)),
                    *(part for part, _ in trace.drawn), None,
                    *(goes.get(f"{rule.layer}.{residue}") for residue in RESIDUE_NAMES))
-            kind.layers.append(self._teller(own, _layer_writer(self, settlement, trace)))
+            kind.layers.append(self._teller(own, _layer_writer(self, settlement)))
         return kind
 
     def _dimensions(self, name: str) -> tuple[str, ...]:
@@ -135,15 +140,21 @@ class Explainer:
                 layer_dimensions(self.pack, layer).union(*budgets)))
         return self._of_layer[name]
 
-    def _teller(self, key: tuple, write: Callable[[Sequence[int]], Written]) -> "_Teller":
+    def _teller(self, key: tuple, write: Write) -> "_Teller":
         return self._tellers.setdefault(key, _Teller(write, self._amounts))
 
     # --- the plain code of each stretch -----------------------------------------------------------
-    def _head(self, settlement: Settlement, numbers: Sequence[int]) -> Written:
-        *parts, person = numbers
-        told = replace(settlement, claim=replace(settlement.claim, parts=tuple(parts)), layers=[],
-                       left={"": person})
-        return head_rows(self.pack, told, self.lang)[1:], None
+    def _parts(self, settlement: Settlement, parts: tuple[int, ...],
+               recording: Recording | None) -> Written:
+        told = replace(settlement, claim=replace(
+            settlement.claim, parts=tuple(_noted(parts, recording))))
+        return head_rows(self.pack, told, self.lang)[1:3], None
+
+    def _status(self, settlement: Settlement, numbers: tuple[int, ...],
+                recording: Recording | None) -> Written:
+        person, = _noted(numbers, recording)
+        told = replace(settlement, layers=[], left={"": person})
+        return head_rows(self.pack, told, self.lang)[4:], None
 
     def layer(self, settlement: Settlement, trace: LayerTrace) -> Written:
         """A layer's rows, and the clauses it cites where assumptions go by them."""
@@ -154,15 +165,17 @@ class Explainer:
     def _payers(self, kind: "_Kind", settlement: Settlement) -> "_Teller":
         names, layers = tuple(settlement.left), settlement.layers
 
-        def write(numbers: Sequence[int]) -> Written:
-            total, paid, left = numbers[0], numbers[1:len(layers) + 1], numbers[len(layers) + 1:]
+        def write(numbers: tuple[int, ...], recording: Recording | None) -> Written:
+            total, *rest = _noted(numbers, recording)
+            paid, left = rest[:len(layers)], rest[len(layers):]
             told = replace(settlement, claim=replace(settlement.claim, parts=(total, 0, 0, 0)),
                            layers=[replace(trace, paid=fen)
                                    for trace, fen in zip(layers, paid, strict=True)],
                            left=dict(zip(names, left, strict=True)))
             return payer_rows(self.pack, told, self.lang), None
 
-        kind.payers[names] = _Teller(write, self._amounts)
+        rules = (self._tokens[id(trace.rule)][1] for trace in layers)
+        kind.payers[names] = self._teller(("payers", *rules, *names), write)
         return kind.payers[names]
 
     def _closing(self, kind: "_Kind", closing: tuple, settlement: Settlement) -> str:
@@ -174,16 +187,16 @@ class Explainer:
         clauses = unique((*chain.from_iterable(cited), *(
             clause.strip() for one in left for clause in one.split(","))))
         rows = closing_rows(self.pack, settlement, clauses, self.lang)
-        text = kind.closing[closing] = "".join(
-            f"{line}\n" for row in rows for line in laid_out(row))
-        return text
+        kind.closing[closing] = _form(rows)
+        return kind.closing[closing]
 
 
 class _Kind:
     """Claims whose form consists of the same stretches; `plain` ones are not recorded."""
 
-    head: "_Teller"
     policy: str
+    situation: str
+    status: "_Teller"
 
     def __init__(self, settlement: Settlement) -> None:
         self.plain = False
@@ -193,29 +206,37 @@ class _Kind:
         self.kept = settlement         # its cell and rules keep the numbers given to them
 
 
-def numbers_of(trace: LayerTrace) -> tuple[int, ...]:
-    """Every amount in a trace, in one row; see `_layer_writer` for the way back."""
-    return (*_scalars(trace), *trace.residues.values(), *[fen for _, fen in trace.drawn],
-            *chain.from_iterable(trace.caps), *trace.tier_amounts)
-
-
-def _layer_writer(explainer: Explainer, settlement: Settlement,
-                  trace: LayerTrace) -> Callable[[Sequence[int]], Written]:
-    names, caps, tiers = [part for part, _ in trace.drawn], len(trace.caps), len(trace.tier_amounts)
-
-    def write(numbers: Sequence[int]) -> Written:
-        rest = iter(numbers)
-        scalars = {name: next(rest) for name in SCALARS}
-        residues = {name: next(rest) for name in RESIDUE_NAMES}
-        return explainer.layer(settlement, replace(
-            trace, **scalars, residues=residues, drawn=tuple((name, next(rest)) for name in names),
-            caps=tuple((next(rest), next(rest)) for _ in range(caps)),
-            tier_amounts=tuple(next(rest) for _ in range(tiers))))
+def _layer_writer(explainer: Explainer, settlement: Settlement) -> Write:
+    def write(trace: LayerTrace, recording: Recording | None) -> Written:
+        if recording:
+            amount = recording.amount
+            scalars = {name: amount(int(getattr(trace, name)), f"v.{name}") for name in SCALARS}
+            trace = replace(
+                trace, **scalars,
+                residues={name: amount(fen, f"v.residues[{name!r}]")
+                          for name, fen in trace.residues.items()},
+                drawn=tuple((name, amount(fen, f"v.drawn[{place}][1]"))
+                            for place, (name, fen) in enumerate(trace.drawn)),
+                caps=tuple((amount(used, f"v.caps[{place}][0]"), amount(room, f"v.caps[{place}][1]"))
+                           for place, (used, room) in enumerate(trace.caps)),
+                tier_amounts=tuple(amount(fen, f"v.tier_amounts[{place}]")
+                                   for place, fen in enumerate(trace.tier_amounts)))
+        return explainer.layer(settlement, trace)
 
     return write
 
 
+def _noted(numbers: Sequence[int], recording: Recording | None) -> Sequence[int]:
+    """Numbers as they are, or recorded by their places."""
+    return numbers if recording is None else [
+        recording.amount(number, f"v[{place}]") for place, number in enumerate(numbers)]
+
+
 # --- stretches of text ----------------------------------------------------------------------------
+def _form(rows: Iterable[Row]) -> str:
+    return "".join(f"{line}\n" for row in rows for line in laid_out(row))
+
+
 class _YuanTexts(dict):
     """Amounts as people read them; a form writes most of its amounts several times."""
 
@@ -227,29 +248,32 @@ class _YuanTexts(dict):
 
 
 class _Teller:
-    """A stretch of the form as a function of integers, recorded where it is new."""
+    """A stretch of the form as a function of its amounts, recorded where it is new.
 
-    def __init__(self, write: Callable[[Sequence[int]], Written], amounts: _YuanTexts) -> None:
+    `write` is the plain code; given a recording, it words amounts that note what is asked of them.
+    """
+
+    def __init__(self, write: Write, amounts: _YuanTexts) -> None:
         self._write, self._amounts = write, amounts
         self._decisions = Decisions()
 
-    def tell(self, numbers: tuple[int, ...]) -> tuple[str, Hashable]:
-        """The text and the tag for these numbers."""
-        return self._decisions.run(numbers) or self._learn(numbers)
+    def tell(self, source: Any) -> tuple[str, Hashable]:
+        """The text and the tag for a trace, or for a row of numbers."""
+        return self._decisions.run(source) or self._learn(source)
 
-    def _learn(self, numbers: tuple[int, ...]) -> tuple[str, Hashable]:
+    def _learn(self, source: Any) -> tuple[str, Hashable]:
         decisions = self._decisions
         if decisions.full:
-            rows, tag = self._write(numbers)
-            return "".join(f"{line}\n" for row in rows for line in laid_out(row)), tag
+            rows, tag = self._write(source, None)
+            return _form(rows), tag
         recording = Recording()
-        rows, tag = self._write(recording.amounts(numbers))
+        rows, tag = self._write(source, recording)
         template = _Template(recording, f"_{decisions.paths}")
         for row in rows:
             template.add(row)
-        decisions.learn(len(numbers), recording.guards, template.expression(tag),
+        decisions.learn(recording.guards, template.expression(tag),
                         template.known | {"yuan": self._amounts})
-        return decisions.run(numbers)
+        return decisions.run(source)
 
 
 class _Template:
@@ -308,12 +332,12 @@ class _Wrapped:
         self._formats: dict[tuple[int, ...], str] = {}
         self.width = text_width(row.indent()) + text_width(MARKER.sub("", row.text))
         self._room = WIDTH - self.width
-        slots = len(MARKER.findall(row.text))
-        self._single = self.format((1,) * slots) if slots <= self._room else ""
+        self._single = ""
 
     def __call__(self, *amounts: str) -> str:
         texts = amounts[1:] if self._ahead else amounts
         if len("".join(texts)) <= self._room:
+            self._single = self._single or self.format((1,) * len(texts))
             return self._single % amounts
         lengths = tuple(map(len, texts))
         found = self._formats.get(lengths)

@@ -25,9 +25,9 @@ class Recording:
         self.guards: dict[str, bool] = {}
         self.slots: list[tuple[str, str]] = []         # expression, format
 
-    def amounts(self, numbers: Sequence[int]) -> list["Recorded"]:
-        """The inputs `v[0]`, `v[1]`..., none of them negative."""
-        return [Recorded.of(number, f"v{index}", self) for index, number in enumerate(numbers)]
+    def amount(self, number: int, source: str) -> "Recorded":
+        """An input, never negative, and the Python expression that reads it."""
+        return Recorded.of(number, source, self)
 
     def guard(self, question: str, answer: bool) -> bool:
         """Notes that the text depends on this answer."""
@@ -73,14 +73,8 @@ class Recorded(int):
 
     __repr__ = __str__
 
-    def __abs__(self) -> int:
-        return -self if self < 0 else self
-
     def __neg__(self) -> "Recorded":
         return Recorded.of(-int(self), f"(-{self.source})", self.recording, True)
-
-    def __divmod__(self, other: int) -> tuple[int, int]:
-        return self // other, self % other
 
 
 def _source(number: int) -> str:
@@ -127,13 +121,13 @@ for _name, _sign in (("lt", "<"), ("le", "<="), ("eq", "=="), ("ne", "!="), ("ge
 
 # --- decisions ------------------------------------------------------------------------------------
 class Decisions:
-    """A function of integers learnt path by path: what was asked, and what came of it."""
+    """A function learnt path by path: what was asked of its input, and what came of it."""
 
     def __init__(self) -> None:
         self._paths: list[tuple[tuple[tuple[str, bool], ...], str]] = []
         self._known: dict[str, Any] = {}
-        self.run: Callable[[tuple[int, ...]], Any] = lambda numbers: None
-        """What was learnt for such numbers, None when nothing was."""
+        self.run: Callable[[Any], Any] = lambda v: None
+        """What was learnt for such an input `v`, None when nothing was."""
 
     @property
     def paths(self) -> int:
@@ -145,17 +139,12 @@ class Decisions:
         """Whether no more paths are kept."""
         return len(self._paths) >= PATHS_MAX
 
-    def learn(self, arguments: int, guards: dict[str, bool], result: str,
-              known: dict[str, Any]) -> None:
+    def learn(self, guards: dict[str, bool], result: str, known: dict[str, Any]) -> None:
         """Adds a path: the answers it rests on, and the Python expression of its result in terms
-        of the inputs `v0`... and of the names `known`."""
+        of the input `v` and of the names `known`."""
         self._paths.append((tuple(guards.items()), result))
         self._known.update(known)
-        lines = ["def run(numbers):"]
-        names = "".join(f"v{index}, " for index in range(arguments))
-        lines += [f"    ({names}) = numbers"] if names else []
-        lines += _branches(self._paths, 0, "    ")
-        exec("\n".join(lines), self._known)
+        exec("\n".join(["def run(v):", *_branches(self._paths, 0, "    ")]), self._known)
         self.run = self._known["run"]
 
 
