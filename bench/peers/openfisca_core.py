@@ -51,9 +51,8 @@ def write_parameters(folder: Path) -> None:
     for name, value in values.items():
         text = f"description: {name}\nvalues:\n  {START}:\n    value: {value}\n"
         folder.joinpath(f"{name}.yaml").write_text(text, encoding="utf-8")
-    brackets = "".join(
-        f"- threshold:\n    {START}:\n      value: {edge}\n  rate:\n    {START}:\n      value: {rate}\n"
-        for edge, rate in P["tiers"])
+    at = f"\n    {START}:\n      value: "
+    brackets = "".join(f"- threshold:{at}{edge}\n  rate:{at}{rate}\n" for edge, rate in P["tiers"])
     folder.joinpath("tiers.yaml").write_text(
         f"description: tiers\nmetadata:\n  type: marginal_rate\nbrackets:\n{brackets}",
         encoding="utf-8")

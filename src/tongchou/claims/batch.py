@@ -95,7 +95,7 @@ def settle_partition(plan: Plan, layout: Layout, part: Partition, partition_bits
         rejected += _rejected(layout, part, rows, verdict)
         rows = rows[verdict == judging.FINE]
     columns, day, persons = _columns(plan, layout, places, records, rows)
-    found = run(plan, columns, threads)
+    found = run(plan, columns, threads, specialised=plan.written is not None)
     person, claim = _ids(layout, part, rows)
     amounts = results.amounts_of(plan, columns, found)
     settled = results.result_table(plan, schema, person, claim, amounts, found)

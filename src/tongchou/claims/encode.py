@@ -21,8 +21,7 @@ from .records import FIXED, KEY_BITS, Encoded, Layout
 from .rejects import Fault, Faults, fault_of
 
 AGE_MAX = 400
-CALENDAR = [date.fromordinal(day + date(1970, 1, 1).toordinal())
-            for day in range(table.FIRST_DAY, table.LAST_DAY + 1)]
+EPOCH_YEAR = 1970
 
 
 class Encoder:
@@ -47,21 +46,25 @@ class Encoder:
 
     def _by_day(self) -> None:
         """Tables over all days from scan.FIRST_YEAR on: yyyymmdd, policy year, class, in force."""
-        pack, days = self.pack, CALENDAR
+        pack = self.pack
+        days = np.arange(table.FIRST_DAY, table.LAST_DAY + 1).astype("datetime64[D]")
+        months = days.astype("datetime64[M]")
+        year = days.astype("datetime64[Y]").astype(np.int64) + EPOCH_YEAR
+        month_of, day_of = months.astype(np.int64) % 12 + 1, (days - months).astype(np.int64) + 1
         starts = pack.settings.policy_year_starts
         month, day = int(starts[:2]), int(starts[3:])
-        self.written = np.array([d.year * 10_000 + d.month * 100 + d.day for d in days], np.int32)
+        self.written = (year * 10_000 + month_of * 100 + day_of).astype(np.int32)
         self.year_starts = month * 100 + day
-        self.year_of_day = np.array([d.year - ((d.month, d.day) < (month, day)) for d in days],
-                                    np.int16)
-        self.in_force = np.array([pack.force_from <= text and
-                                  (not pack.force_to or text <= pack.force_to)
-                                  for text in (d.isoformat() for d in days)])
+        early = month_of * 100 + day_of < self.year_starts
+        self.year_of_day = (year - early).astype(np.int16)
+        self.in_force = days >= np.datetime64(pack.force_from)
+        if pack.force_to:
+            self.in_force &= days <= np.datetime64(pack.force_to)
         names = self.classes["date"]
         edges = np.array([_ordinal(edge) for edge in names[1:]], np.int64)
         self.date_class = np.searchsorted(edges, np.arange(table.FIRST_DAY, table.LAST_DAY + 1),
                                           side="right").astype(np.int16)
-        assert names[self.date_class[-1]] == situation.date_class(pack, days[-1].isoformat())
+        assert names[self.date_class[-1]] == situation.date_class(pack, str(days[-1]))
 
     def _by_age(self) -> None:
         names = self.classes["age"]

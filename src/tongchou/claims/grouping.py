@@ -24,6 +24,10 @@ def scatter(rows, partition, parts, first_day, first_year, out, starts):
     records. Returns int64[n]: where each row went, or -1.
     """
     size, extras = len(partition), rows.extra.shape[0]
+    # Held in names of their own: fetched from the tuple inside the loop, each costs a reference.
+    owner, claim, settled, bill, key = rows.owner, rows.claim, rows.settled, rows.parts, rows.key
+    year, day, competing, birth, sex = rows.year, rows.day, rows.competing, rows.born, rows.sex
+    number, extra = rows.rows, rows.extra
     for k in range(parts + 1):
         starts[k] = 0
     for i in range(size):
@@ -40,18 +44,18 @@ def scatter(rows, partition, parts, first_day, first_year, out, starts):
             at = following[k]
             following[k] = at + 1
             place[i] = at
-            out[at, OWNER] = rows.owner[i]
-            out[at, CLAIM] = rows.claim[i]
-            out[at, TIME] = rows.settled[i]
+            out[at, OWNER] = owner[i]
+            out[at, CLAIM] = claim[i]
+            out[at, TIME] = settled[i]
             for p in range(4):
-                out[at, PARTS + p] = rows.parts[p, i]
-            out[at, CELL] = rows.key[i] | (rows.year[i] - first_year + 1) << KEY_BITS \
-                | (rows.day[i] - first_day) << (KEY_BITS + YEAR_BITS)
-            out[at, STATUS] = rows.competing[i]
-            born = rows.born[i] - first_day + 1 if rows.born[i] >= first_day else 0
-            out[at, ROW_WHO] = rows.rows[i] | born << ROW_BITS | rows.sex[i] << (ROW_BITS + 17)
+                out[at, PARTS + p] = bill[p, i]
+            out[at, CELL] = key[i] | (year[i] - first_year + 1) << KEY_BITS \
+                | (day[i] - first_day) << (KEY_BITS + YEAR_BITS)
+            out[at, STATUS] = competing[i]
+            born = birth[i] - first_day + 1 if birth[i] >= first_day else 0
+            out[at, ROW_WHO] = number[i] | born << ROW_BITS | sex[i] << (ROW_BITS + 17)
             for e in range(extras):
-                out[at, FIXED + e] = rows.extra[e, i]
+                out[at, FIXED + e] = extra[e, i]
     return place
 
 

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..engine.compile import compile_pack
+from ..engine.specialise import is_written, load_kernel
 from ..errors import CaseError
 from ..money import yuan_text
 from ..policy import Pack
@@ -33,6 +34,7 @@ from .shuffle import (KEPT_BYTES, Scattered, Shuffle, partition_bits, scatter, s
                       split_persons)
 
 Progress = Callable[[str, int, int], None]     # stage, done, of
+WRITTEN_FROM_ROWS = 50_000_000                 # below, compiling takes longer than it saves
 
 
 @dataclass
@@ -130,10 +132,15 @@ class Run:
     split: np.ndarray | None = None
 
     @classmethod
-    def start(cls, pack: Pack, mapping: Mapping, text_ids: bool, threads: int,
+    def start(cls, pack: Pack, mapping: Mapping, text_ids: bool, threads: int, expected: int,
               progress: Progress | None = None) -> "Run":
-        """Compiles the pack and lays out records and results."""
+        """Compiles the pack and lays out records and results.
+
+        Many rows deserve a kernel written for the pack; one written before is used for any.
+        """
         plan = compile_pack(pack)
+        if not plan.family and (expected >= WRITTEN_FROM_ROWS or is_written(plan)):
+            plan.written = load_kernel(plan)
         metadata = results.run_metadata(pack, mapping.digest, list(mapping.assumptions))
         return cls(pack, mapping, Encoder(plan, text_ids),
                    results.result_schema(plan, text_ids, metadata), threads,
@@ -218,7 +225,8 @@ def settle_files(pack: Pack, claims: Path, out: Path, mapping: Mapping | None = 
     for found in files:
         mapping.columns_read(found.schema.names)
         check.require(field_names(found.schema, mapping), str(found.path))
-    run = Run.start(pack, mapping, have_text_ids(files, mapping), threads, progress)
+    run = Run.start(pack, mapping, have_text_ids(files, mapping), threads,
+                    sum(found.rows for found in files), progress)
     with _kept_memory(), _outputs(out, rejected_to, run.schema) as (write, write_reject, folder):
         log = RejectLog(write_reject)
         rows = sum(found.rows for found in files)
@@ -321,7 +329,8 @@ def settle_table(pack: Pack, claims: pa.Table, mapping: Mapping | None = None,
     mapping.columns_read(claims.schema.names)
     source = ClaimsFile(Path("table"), claims.schema, claims.num_rows)
     check.require(field_names(claims.schema, mapping), "the table")
-    run = Run.start(pack, mapping, have_text_ids([source], mapping), threads)
+    run = Run.start(pack, mapping, have_text_ids([source], mapping), threads,
+                    claims.num_rows)
     settled: list[pa.Table] = []
     rejected: list[pa.Table] = [rejects.SCHEMA.empty_table()]
     log = RejectLog(rejected.append)

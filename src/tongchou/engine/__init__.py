@@ -14,4 +14,4 @@ __all__ = ["Claim", "ContributionShare", "Flow", "LayerRule", "LayerTrace", "Per
            "Settlement", "Situation", "State", "StatusSpan", "amount_fields", "budget_split",
            "checks", "claim_order", "columns", "compile", "contribution_shares", "explain",
            "flows_of", "kernel", "picture", "plan", "replay", "resolve", "settle_claim",
-           "settle_year", "situate", "situation", "trace"]
+           "settle_year", "situate", "situation", "specialise", "trace"]

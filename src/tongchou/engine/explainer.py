@@ -10,16 +10,16 @@ import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import chain
+from itertools import chain, count
 from typing import Any
 
 from ..money import AMOUNT_LIMIT_FEN, FEN, yuan_grouped
 from ..policy import Pack, unique
 from .explain import (AMOUNT_WIDTH, WIDTH, Row, closing_rows, explain_text, explained_layer,
                       head_rows, laid_out, layer_clauses, layer_rows, payer_rows, text_width)
+from .explain_steps import cell_of
 from .explain_words import HEADINGS
 from .flows import residue_clause
-from .explain_steps import cell_of
 from .recording import MARKER, Decisions, Recording, marked
 from .records import RESIDUE_NAMES, LayerTrace, Settlement
 from .rules import layer_dimensions
@@ -39,12 +39,14 @@ class Explainer:
     """Explains settlements of one pack in one language; keep it as long as the pack.
 
     What the kernel traced is fast; a settlement of the reference tells more and takes longer.
+    Not for two threads at a time.
     """
 
     def __init__(self, pack: Pack, lang: str = "zh") -> None:
         self.pack, self.lang = pack, lang
         self._amounts = _YuanTexts()
         self._claim, self._total = HEADINGS["claim"].of(lang), HEADINGS["total"].of(lang)
+        self._numbers = count()
         self._tokens: dict[int, tuple[object, int]] = {}
         self._values: dict[Hashable, int] = {}
         self._tellers: dict[tuple, _Teller] = {}
@@ -62,8 +64,9 @@ class Explainer:
             return explain_text(self.pack, settlement, self.lang)
         payers = kind.payers.get(parts := tuple(left)) or self._payers(kind, settlement)
         told = [f"{self._claim} {claim.claim_id}   {claim.begin} → {claim.end}   {self._total} "
-                f"{self._amounts[total]}\n", kind.policy % rule_date, self._bill.tell(claim.parts)[0],
-                kind.situation, kind.status.tell((sum(left.values()),))[0]]
+                f"{self._amounts[total]}\n", kind.policy % rule_date,
+                self._bill.tell(claim.parts)[0], kind.situation,
+                kind.status.tell((sum(left.values()),))[0]]
         tags = []
         for teller, trace in zip(kind.layers, layers, strict=True):
             text, tag = teller.tell(trace)
@@ -96,18 +99,23 @@ class Explainer:
         return tuple(key)
 
     def _token(self, thing: object, value: Hashable) -> int:
-        """A number for a cell or a rule: by identity at once, else by value."""
+        """A number for a cell or a rule: by identity at once, else by value; never given twice."""
+        found = self._tokens.get(id(thing))
+        if found:
+            return found[1]
         if len(self._tokens) >= KEPT_KINDS or len(self._values) >= KEPT_KINDS:
             for memory in (self._tokens, self._values, self._tellers, self._kinds):
                 memory.clear()
-        token = self._values.setdefault(value, len(self._values))
-        self._tokens[id(thing)] = thing, token
+        token = self._values.get(value)
+        if token is None:
+            token = self._values[value] = next(self._numbers)
+        self._tokens[id(thing)] = thing, token         # kept, so that its identity stays its own
         return token
 
     def _kind(self, key: tuple, settlement: Settlement) -> "_Kind":
         if len(self._kinds) >= KEPT_KINDS:
             self._kinds.clear()
-        kind = self._kinds[key] = _Kind(settlement)
+        kind = self._kinds[key] = _Kind()
         if key[-1] or any(trace.rule.fund == "person" for trace in settlement.layers):
             kind.plain = True
             return kind
@@ -124,7 +132,7 @@ class Explainer:
             rule = trace.rule
             points = (trace.slope_ppm, situation.facts[rule.slope.fact]) if rule.slope else ()
             cell = cell_of(settlement, pack.layer(rule.layer))
-            own = (self._tokens[id(rule)][1], points,
+            own = (self._token(rule, rule), points,
                    *(cell.get(name, "other") for name in self._dimensions(rule.layer)),
                    *(part for part, _ in trace.drawn), None,
                    *(goes.get(f"{rule.layer}.{residue}") for residue in RESIDUE_NAMES))
@@ -174,7 +182,7 @@ class Explainer:
                            left=dict(zip(names, left, strict=True)))
             return payer_rows(self.pack, told, self.lang), None
 
-        rules = (self._tokens[id(trace.rule)][1] for trace in layers)
+        rules = (self._token(trace.rule, trace.rule) for trace in layers)
         kind.payers[names] = self._teller(("payers", *rules, *names), write)
         return kind.payers[names]
 
@@ -198,12 +206,11 @@ class _Kind:
     situation: str
     status: "_Teller"
 
-    def __init__(self, settlement: Settlement) -> None:
+    def __init__(self) -> None:
         self.plain = False
         self.layers: list[_Teller] = []
         self.payers: dict[tuple[str, ...], _Teller] = {}
         self.closing: dict[tuple, str] = {}
-        self.kept = settlement         # its cell and rules keep the numbers given to them
 
 
 def _layer_writer(explainer: Explainer, settlement: Settlement) -> Write:
@@ -217,8 +224,9 @@ def _layer_writer(explainer: Explainer, settlement: Settlement) -> Write:
                           for name, fen in trace.residues.items()},
                 drawn=tuple((name, amount(fen, f"v.drawn[{place}][1]"))
                             for place, (name, fen) in enumerate(trace.drawn)),
-                caps=tuple((amount(used, f"v.caps[{place}][0]"), amount(room, f"v.caps[{place}][1]"))
-                           for place, (used, room) in enumerate(trace.caps)),
+                caps=tuple(tuple(amount(fen, f"v.caps[{place}][{side}]")
+                                 for side, fen in enumerate(cap))
+                           for place, cap in enumerate(trace.caps)),
                 tier_amounts=tuple(amount(fen, f"v.tier_amounts[{place}]")
                                    for place, fen in enumerate(trace.tier_amounts)))
         return explainer.layer(settlement, trace)

@@ -266,7 +266,8 @@ class Situations:
         settings = pack.settings
         self.pack = pack
         self._rule_date, self._year_by = settings.rule_date, settings.year_by
-        self._age_at = settings.age_at
+        self._age_at, self._refuses = settings.age_at, settings.year_by == "refuse"
+        self._aged = bool(pack.ages)
         self._force_from, self._force_to = pack.force_from, pack.force_to or "9999-99-99"
         self._lookbacks = _lookbacks(pack)
         self._cells: dict[tuple, CellEntry] = {}
@@ -276,13 +277,17 @@ class Situations:
     def of(self, person: Person, claim: Claim) -> tuple[CellEntry, Situation]:
         """The entry of the claim's cell, and its situation. Raises Refusal as `situate` does."""
         entry, rule_date = self.place(person, claim)
+        return entry, self.told(person, claim, entry, rule_date)
+
+    def told(self, person: Person, claim: Claim, entry: CellEntry, rule_date: str) -> Situation:
+        """The situation of a claim that was placed."""
         year = self._year(claim)
         age = self._age(person, claim)
         facts = {**person.facts} if age is None else {**person.facts, "age": age}
         situation = object.__new__(Situation)      # a frozen record sets field by field: slowly
         situation.__dict__.update(cell=entry.cell, statuses=entry.statuses, rule_date=rule_date,
                                   policy_year=year, facts=facts)
-        return entry, situation
+        return situation
 
     def place(self, person: Person, claim: Claim) -> tuple[CellEntry, str]:
         """The entry of the claim's cell and the date of its rules. Raises as `situate` does."""
@@ -291,11 +296,11 @@ class Situations:
             else claim.settled[:10]
         if not self._force_from <= rule_date <= self._force_to:
             situate(self.pack, person, claim)
-        if self._year_by == "refuse":
+        if self._refuses:
             policy_year(self.pack, claim)
         held = tuple(_held(self._lookbacks, person, rule_date)) if person.statuses else ()
         aged = ""
-        if self.pack.ages:
+        if self._aged:
             age = self._age(person, claim)
             aged = self._age_classes.get(age) or self._age_class(age)
         day = self._days.get(rule_date) or self._day(rule_date)

@@ -24,6 +24,7 @@ import numpy as np
 from . import plan as p
 from .plan import ROW, Plan
 
+PLANS_MAX = 2000    # looking through more costs longer than a written kernel saves
 _HEAD = '''"""Written by tongchou.engine.specialise for one pack structure; safe to delete."""
 import numpy as np
 from numba import njit
@@ -225,13 +226,32 @@ def cache_folder() -> Path:
         return Path(tempfile.mkdtemp(prefix="tongchou-"))
 
 
-def load_kernel(plan: Plan) -> tuple[ModuleType, np.ndarray]:
-    """The written kernel's module (compiled code cached by structure) and its `place` table."""
+def is_written(plan: Plan) -> bool:
+    """Whether a kernel for the plan's structure was written before (and so is compiled)."""
+    if plan.family or len(plan.tables.plan_from) - 1 > PLANS_MAX:
+        return False
+    text, _ = _text(plan)
+    path = cache_folder().joinpath(f"{_name(text)}.py")
+    return path.is_file() and path.read_text(encoding="utf-8") == text
+
+
+def _text(plan: Plan) -> tuple[str, np.ndarray]:
+    """The file's text, which names the versions of the code it calls, and the `place` table."""
     text, place = source(plan)
     own = Path(__file__).parent
-    text += "".join(f"# {name} {hashlib.sha256(own.joinpath(name).read_bytes()).hexdigest()[:12]}\n"
-                    for name in ("kernel.py", "kernel_rules.py"))
-    name = f"kernel_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    return text + "".join(
+        f"# {name} {hashlib.sha256(own.joinpath(name).read_bytes()).hexdigest()[:12]}\n"
+        for name in ("kernel.py", "kernel_rules.py")), place
+
+
+def _name(text: str) -> str:
+    return f"kernel_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def load_kernel(plan: Plan) -> tuple[ModuleType, np.ndarray]:
+    """The written kernel's module (compiled code cached by structure) and its `place` table."""
+    text, place = _text(plan)
+    name = _name(text)
     if name in sys.modules:
         return sys.modules[name], place
     path = cache_folder().joinpath(f"{name}.py")

@@ -102,7 +102,8 @@ class Settler:
         """Lays out tables and working memory for so many claims of one person-year."""
         plan = self.plan
         sizes = [int(size) for size in plan.tables.sizes]
-        shapes = {"parts": (4, claims), "offsets": 2, "previous": (max(len(plan.scopes), 1), claims),
+        shapes = {"parts": (4, claims), "offsets": 2,
+                  "previous": (max(len(plan.scopes), 1), claims),
                   "facts": (max(len(plan.facts), 1), claims), "paid": (len(plan.layers), claims),
                   "acc": 2 * sizes[1], "saved": 2 * sizes[1], "part": sizes[0],
                   "gross": len(plan.layers), "scoped": (max(sizes[3], 1), claims),
@@ -124,22 +125,23 @@ class Settler:
         if last >= self._claims:
             self._room(2 * last + 2)
         history = sorted(earlier, key=self._order) if last > 1 else earlier
-        situations = self._situations
-        for row, one in enumerate(history):
-            self._fill(row, one, situations.place(person, one)[0])
-        entry, situation = situations.of(person, claim)
-        self._fill(last, claim, entry)
-        if self.plan.facts or self.plan.scopes:
-            self._fill_more(person, (*history, claim))
+        situation = self._fill(person, (*history, claim))
         self._view[self._end + 1] = last + 1
         settle_single(self._memory)
         return self._read(claim, situation, last)
 
-    def _fill(self, row: int, claim: Claim, entry: CellEntry) -> None:
-        """Writes a claim into the working memory."""
-        view, claims, at = self._view, self._claims, self._parts + row
-        view[self._key + row], view[self._statuses + row] = entry.note or self._encode(entry)
-        view[at], view[at + claims], view[at + 2 * claims], view[at + 3 * claims] = claim.parts
+    def _fill(self, person: Person, claims: tuple[Claim, ...]) -> Situation:
+        """Writes the claims into the working memory; the situation of the last one."""
+        view, place, room = self._view, self._situations.place, self._claims
+        key_at, statuses_at, at = self._key, self._statuses, self._parts
+        for claim in claims:
+            entry, rule_date = place(person, claim)
+            view[key_at], view[statuses_at] = entry.note or self._encode(entry)
+            view[at], view[at + room], view[at + 2 * room], view[at + 3 * room] = claim.parts
+            key_at, statuses_at, at = key_at + 1, statuses_at + 1, at + 1
+        if self.plan.facts or self.plan.scopes:
+            self._fill_more(person, claims)
+        return self._situations.told(person, claim, entry, rule_date)
 
     def _encode(self, entry: CellEntry) -> tuple[int, int]:
         """Key and status bits of a cell, kept with it. Raises the refusal of its rules."""
