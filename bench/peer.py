@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--n", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--runs", type=int, default=50)
     asked = parser.parse_args()
     claims = generate(asked.n, asked.seed)
     begun = time.process_time()

@@ -8,7 +8,7 @@ import pytest
 from kernel_check import check, draw_claim, draw_person
 from random_packs import bills, groups, pack_text, people
 
-from tongchou.engine import RuleCache, settle_year
+from tongchou.engine import Claim, Person, RuleCache, settle_year
 from tongchou.engine.compile import compile_pack
 from tongchou.engine.trace import Settler
 from tongchou.policy import Pack, load_pack, shipped_packs
@@ -23,14 +23,35 @@ RANDOM_PACKS = 120
 def test_shipped_pack(name: str, chunk: int) -> None:
     """200,000 generated claims per shipped pack, general kernel and threads."""
     pack = load_pack(name, "candidate")
-    rng = random.Random(f"{name} {chunk}")
-    persons, claims = {}, []
-    while len(claims) < CLAIMS_PER_CHUNK:
+    persons, claims = _drawn(pack, f"{name} {chunk}", CLAIMS_PER_CHUNK)
+    assert check(pack, compile_pack(pack), persons, claims, [{}, {"threads": 2}]) == []
+
+
+def _drawn(pack: Pack, seed: str, number: int) -> tuple[dict[str, Person], list[Claim]]:
+    rng, persons, claims = random.Random(seed), {}, []
+    while len(claims) < number:
         person = draw_person(rng, pack, len(persons))
         persons[person.person_id] = person
         claims += [draw_claim(rng, pack, person, k) for k in range(rng.randint(1, 9))]
-    ways = [{}, {"threads": 2}] + ([{"specialised": True}] if chunk == 0 else [])
-    assert check(pack, compile_pack(pack), persons, claims, ways) == []
+    return persons, claims
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", shipped_packs())
+def test_written_kernel_of_a_shipped_pack(name: str) -> None:
+    """The kernel written for a pack, which takes a minute to compile, gives the same."""
+    pack = load_pack(name, "candidate")
+    persons, claims = _drawn(pack, name, CLAIMS_PER_CHUNK)
+    assert check(pack, compile_pack(pack), persons, claims, [{"specialised": True}]) == []
+
+
+@pytest.mark.parametrize("seed", [2, 5, 11])
+def test_written_kernel_of_random_packs(seed: int, tmp_path: Path) -> None:
+    """The same on small packs."""
+    rng, pack = _random_pack(seed, tmp_path)
+    persons = people(rng, 25)
+    claims = [claim for name in persons for claim in bills(rng, name, rng.randint(1, 6))]
+    assert check(pack, compile_pack(pack), persons, claims, [{"specialised": True}]) == []
 
 
 def _random_pack(seed: int, folder: Path) -> tuple[random.Random, Pack]:

@@ -12,14 +12,15 @@ from tongchou.engine.compile import compile_pack
 from tongchou.engine.plan import Plan
 from tongchou.policy import load_pack
 
-STATUSES = (0, 1, 2)       # bits of `allowance` and `borderline` by category
+STATUSES = np.array([0, 1, 2])     # bits of `allowance` and `borderline` by category
 
 
 @dataclass
 class Ready:
-    """A compiled plan and room for the results."""
+    """A compiled plan, and room for columns and results that is used again from run to run."""
 
     plan: Plan
+    columns: Columns
     out: Results
     keys: np.ndarray
     threads: int
@@ -32,22 +33,32 @@ def prepare(claims: Claims, threads: int = 1, specialised: bool = True) -> Ready
     classes = dict(plan.dimensions)["hospital"]
     keys = np.array([0, *(classes.index(f"level{level}") for level in (1, 2, 3))],
                     np.int64) * plan.strides["hospital"]
-    ready = Ready(plan, kernel.empty_results(plan, len(claims["total"])), keys, threads,
-                  specialised)
+    ready = Ready(plan, room(claims), kernel.empty_results(plan, len(claims["total"])), keys,
+                  threads, specialised)
     few = generate(10)
-    kernel.run(plan, columns_of(ready, few), threads, specialised=specialised)
+    short = Ready(plan, room(few), kernel.empty_results(plan, len(few["total"])), keys, threads,
+                  specialised)
+    run(short, columns_of(short, few))
     return ready
+
+
+def room(claims: Claims) -> Columns:
+    """Empty columns for so many claims."""
+    size = len(claims["total"])
+    return Columns(np.zeros(size, np.int64), np.zeros(size, np.int64),
+                   np.zeros((4, size), np.int64), claims["first"], np.zeros(size, np.int64))
 
 
 def columns_of(ready: Ready, claims: Claims) -> Columns:
     """The workload's columns as the kernel reads them."""
-    size = len(claims["total"])
-    parts = np.zeros((4, size), np.int64)
+    columns = ready.columns
+    parts = columns.parts
     parts[0], parts[2] = claims["own"], claims["advance"]
     np.subtract(claims["total"], claims["own"], out=parts[3])
-    parts[3] -= claims["advance"]
-    return Columns(ready.keys[claims["level"]], np.array(STATUSES)[claims["category"]], parts,
-                   claims["first"], np.zeros(size, np.int64))
+    np.subtract(parts[3], claims["advance"], out=parts[3])
+    np.take(ready.keys, claims["level"], out=columns.key, mode="clip")
+    np.take(STATUSES, claims["category"], out=columns.statuses, mode="clip")
+    return columns
 
 
 def run(ready: Ready, columns: Columns) -> Results:

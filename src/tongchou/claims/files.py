@@ -141,8 +141,8 @@ def find_files(path: Path, leave_out: set[Path]) -> list[Path]:
                  and entry.is_file()
                  and not entry.name.startswith(".") and entry.resolve() not in leave_out]
         if not found:
-            raise CaseError("no-claims", "the folder has no .parquet, .csv or .xlsx file", str(path),
-                            hint="Give a file, or a folder of them.")
+            raise CaseError("no-claims", "the folder has no claims file", str(path),
+                            hint="Give a .parquet, .csv or .xlsx file, or a folder of them.")
         return found
     if not path.is_file():
         raise CaseError("unreadable-file", "there is no such file", str(path),

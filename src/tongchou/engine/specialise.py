@@ -24,7 +24,7 @@ import numpy as np
 from . import plan as p
 from .plan import ROW, Plan
 
-PLANS_MAX = 2000    # looking through more costs longer than a written kernel saves
+PLANS_MAX = 1 << 11    # looking through more costs longer than a written kernel saves
 _HEAD = '''"""Written by tongchou.engine.specialise for one pack structure; safe to delete."""
 import numpy as np
 from numba import njit
