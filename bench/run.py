@@ -33,6 +33,7 @@ BY_HAND, COPY = "hand-written loop", "copy of the columns (bound)"
 ONE_THREAD = {name: "1" for name in ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS",
                                      "OPENBLAS_NUM_THREADS", "ARROW_IO_THREADS",
                                      "NUMEXPR_MAX_THREADS")}
+WORKLOAD_PACK, SHIPPED_PACK = HERE / "packs" / "peer_workload.yaml", "zibo/2023"
 PARTS = ("engines", "latency", "pipeline")
 
 
@@ -139,10 +140,11 @@ def latency_gates(rows: dict[str, dict[str, float]]) -> list[Gate]:
             for name, row in rows.items() if "first claim" in name]
 
 
-def print_pipeline(row: dict[str, float]) -> None:
+def print_pipeline(pack: str | Path, row: dict[str, float]) -> None:
     """The line of the pipeline."""
-    print(f"\n  Parquet to Parquet, unsorted: {row['claims']:,} claims, {row['cpu']:.2f} s CPU "
-          f"({row['wall']:.2f} s by the clock, start {row['start']:.2f} s CPU apart), "
+    name = pack.stem if isinstance(pack, Path) else pack
+    print(f"\n  Parquet to Parquet, unsorted, {name}: {row['claims']:,} claims, "
+          f"{row['cpu']:.2f} s CPU ({row['wall']:.2f} s by the clock, start {row['start']:.2f} s CPU apart), "
           f"{row['claims'] / row['cpu']:,.0f} claims/s/core,\n  peak memory "
           f"{row['peak_mib']:,.0f} MiB, file {row['in_mib']} MiB in, {row['out_mib']} MiB out, "
           f"{row['rejected']:,} rejected")
@@ -179,9 +181,11 @@ def measure_all(asked: argparse.Namespace, found: dict[str, object]) -> list[Gat
         print_latency(found["latency"])
         gates += latency_gates(found["latency"])
     if "pipeline" in asked.only:
-        found["pipeline"] = own_process("pipeline.py", "--claims", asked.claims, "--runs", 3)
-        print_pipeline(found["pipeline"])
-        gates += pipeline_gates(found["pipeline"])
+        for pack in (WORKLOAD_PACK, SHIPPED_PACK):
+            row = own_process("pipeline.py", "--claims", asked.claims, "--runs", 3, "--pack", pack)
+            found[f"pipeline {pack}"] = row
+            print_pipeline(pack, row)
+        gates += pipeline_gates(found[f"pipeline {WORKLOAD_PACK}"])
     return gates
 
 
