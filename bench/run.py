@@ -144,7 +144,8 @@ def print_pipeline(pack: str | Path, row: dict[str, float]) -> None:
     """The line of the pipeline."""
     name = pack.stem if isinstance(pack, Path) else pack
     print(f"\n  Parquet to Parquet, unsorted, {name}: {row['claims']:,} claims, "
-          f"{row['cpu']:.2f} s CPU ({row['wall']:.2f} s by the clock, start {row['start']:.2f} s CPU apart), "
+          f"{row['cpu']:.2f} s CPU ({row['wall']:.2f} s by the clock, start "
+          f"{row['start']:.2f} s CPU apart), "
           f"{row['claims'] / row['cpu']:,.0f} claims/s/core,\n  peak memory "
           f"{row['peak_mib']:,.0f} MiB, file {row['in_mib']} MiB in, {row['out_mib']} MiB out, "
           f"{row['rejected']:,} rejected")
