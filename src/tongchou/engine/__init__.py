@@ -12,6 +12,6 @@ from .situation import Claim, Person, Situation, StatusSpan, situate
 
 __all__ = ["Claim", "ContributionShare", "Flow", "LayerRule", "LayerTrace", "Person", "RuleCache",
            "Settlement", "Situation", "State", "StatusSpan", "amount_fields", "budget_split",
-           "checks", "claim_order", "columns", "compile", "contribution_shares", "explain",
-           "flows_of", "kernel", "picture", "plan", "replay", "resolve", "settle_claim",
+           "checks", "claim_order", "columns", "compile", "compiled_cache", "contribution_shares",
+           "explain", "flows_of", "kernel", "picture", "plan", "replay", "resolve", "settle_claim",
            "settle_year", "situate", "situation", "specialise", "trace"]

@@ -11,7 +11,10 @@ from numba import njit
 
 from ..money import PPM
 from . import plan as p
+from .compiled_cache import drop_stale
 from .plan import ROW
+
+drop_stale()
 
 # The columns of `Tables.rows` as constants that Numba folds.
 (LAYER, WHEN_FROM, WHEN_TO, BASE_FROM, BASE_TO, MEASURE, DEDUCTIBLE, SCHEDULE_FROM,
