@@ -100,9 +100,10 @@ endef
 
 # Needs pip-tools and a few minutes. No address of an index is written into the files.
 PIP_COMPILE := pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
-  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
+  --no-emit-find-links --no-emit-trusted-host --no-emit-options
 
 lock:
 	@command -v pip-compile >/dev/null || { echo "Install pip-tools first (pip install pip-tools)." >&2; exit 1; }
 	$(PIP_COMPILE) --all-build-deps --extra test --constraint requirements-bench.in -o requirements.lock pyproject.toml
 	$(PIP_COMPILE) --constraint requirements.lock -o requirements-bench.lock pyproject.toml requirements-bench.in
+	sed -i "/^--/d" requirements.lock requirements-bench.lock

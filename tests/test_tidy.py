@@ -85,7 +85,7 @@ MARKER = re.compile(r"\b(TO" r"DO|FIX" r"ME|X" r"XX)\b")
 CITY = re.compile("langfang|bijie|guizhou|jincheng|zibo|廊坊|毕节|贵州|晋城|淄博", re.IGNORECASE)
 REGISTRY = re.compile(
     r"py" r"pi\.org|python" r"hosted\.org|registry\.npm|(?:deb|ftp)[\w.]*\.debian\.org"
-    r"|crates\.io/api|proxy\.golang|--(?:extra-)?index-url[ =]\S|/simple/[\w-]+/"
+    r"|crates\.io/api|proxy\.golang|--(?:extra-)?in" r"dex-url[ =]\S|/simple/[\w-]+/"
 )
 MACHINE_PATH = re.compile(r"(?<![\w.$}*/-])/(?:wo" r"rk|ro" r"ot|ho" r"me|Us" r"ers)/[\w.]")
 LITTER = (".orig", ".rej", ".bak", ".swp", ".tmp", "~", ".DS_Store")

@@ -5,6 +5,7 @@ to the fen, never through floats.
 """
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -44,12 +45,12 @@ class Source:
     size: int
 
 
-class Expression:
+class Expression(ABC):
     """One right-hand side."""
 
+    @abstractmethod
     def column(self, source: Source, name: str) -> pa.Array:
         """The column of field `name`; values it cannot read are marked in `source.faults`."""
-        raise NotImplementedError(type(self).__name__)
 
     def sources(self) -> Places:
         """Columns of the file it reads, each with its place in the mapping."""

@@ -130,18 +130,9 @@ def _adjustments(layer: Layer) -> tuple[Adjustment, ...]:
 
 
 def _values(layer: Layer) -> list[Value]:
-    found = [item.weight for item in layer.base]
-    if layer.deductible:
-        rule = layer.deductible
-        found += [rule.amount, rule.share, rule.at_least, rule.at_most, *rule.then,
-                  rule.then_minus, rule.then_at_least, rule.counts, rule.year_total_at_most]
-    if layer.tiers:
-        found += [*layer.tiers.rates, *layer.tiers.edges]
-    found += [layer.fill.share if layer.fill else None, layer.minimum]
-    for adjustment in _adjustments(layer):
-        found += [adjustment.operand, adjustment.above, adjustment.at_most]
-    found += [cap.amount for cap in layer.caps]
-    return [value for value in found if value is not None]
+    changes = [value for change in _adjustments(layer)
+               for value in (change.operand, change.above, change.at_most)]
+    return layer.own_values() + [value for value in changes if value is not None]
 
 
 def layer_values(layer: Layer) -> list[Value]:

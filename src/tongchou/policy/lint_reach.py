@@ -137,16 +137,7 @@ def _words(conditions: Conditions) -> str:
 
 def _own_values(layer: Layer) -> list[Value]:
     """Values that count wherever the layer applies (adjustments have boxes of their own)."""
-    found = [item.weight for item in layer.base] + [cap.amount for cap in layer.caps]
-    if layer.deductible:
-        rule = layer.deductible
-        found += [rule.amount, rule.share, rule.at_least, rule.at_most, *rule.then,
-                  rule.then_minus, rule.then_at_least, rule.counts, rule.year_total_at_most]
-    if layer.tiers:
-        found += [*layer.tiers.rates, *layer.tiers.edges]
-    found += [layer.fill.share if layer.fill else None, layer.minimum]
-    found += [budget.share for budget in layer.budgets]
-    return [value for value in found if value is not None]
+    return layer.own_values() + [budget.share for budget in layer.budgets]
 
 
 def walk(pack: Pack, value: Value, box: Possible, reach: Reach,

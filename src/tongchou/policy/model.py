@@ -191,6 +191,18 @@ class Layer:
     unset: tuple[str, str] | None = None      # (parameter, clause)
     where: str = ""
 
+    def own_values(self) -> list[Value]:
+        """Values that count wherever the layer applies: all but adjustments and budgets."""
+        found = [item.weight for item in self.base] + [cap.amount for cap in self.caps]
+        if self.deductible:
+            rule = self.deductible
+            found += [rule.amount, rule.share, rule.at_least, rule.at_most, *rule.then,
+                      rule.then_minus, rule.then_at_least, rule.counts, rule.year_total_at_most]
+        if self.tiers:
+            found += [*self.tiers.rates, *self.tiers.edges]
+        found += [self.fill.share if self.fill else None, self.minimum]
+        return [value for value in found if value is not None]
+
 
 @dataclass(frozen=True)
 class Settings:

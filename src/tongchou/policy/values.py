@@ -6,6 +6,7 @@ fen, ppm, months or counts by the unit of the place. See docs/pack-reference.md,
 """
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -15,14 +16,14 @@ from ..money import PPM, divide_rounded
 Cell = Mapping[str, str]
 
 
-class Value:
+class Value(ABC):
     """One value expression. Subclasses say how it is evaluated."""
 
     where: str = ""
 
+    @abstractmethod
     def at(self, cell: Cell) -> int:
         """The number for a cell; raises Refusal `no-value` or `unset-parameter`."""
-        raise NotImplementedError(type(self).__name__)
 
     def children(self) -> tuple["Value", ...]:
         """The values this one is made of."""
