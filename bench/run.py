@@ -1,6 +1,6 @@
 """The performance table: our kernels beside the hand-written loop, memory and other engines.
 
-    python bench/run.py [--n 100000] [--claims 3000000] [--only engines,latency,pipeline]
+    python bench/run.py [--n 100000] [--claims 10000000] [--only engines,latency,pipeline]
                         [--strict] [--json FILE]
 
 Every part runs in processes of its own on one thread. Gates say PASS or FAIL; the exit code is 0
@@ -183,7 +183,7 @@ def measure_all(asked: argparse.Namespace, found: dict[str, object]) -> list[Gat
         gates += latency_gates(found["latency"])
     if "pipeline" in asked.only:
         for pack in (WORKLOAD_PACK, SHIPPED_PACK):
-            row = own_process("pipeline.py", "--claims", asked.claims, "--runs", 3, "--pack", pack)
+            row = own_process("pipeline.py", "--claims", asked.claims, "--runs", 2, "--pack", pack)
             found[f"pipeline {pack}"] = row
             print_pipeline(pack, row)
         gates += pipeline_gates(found[f"pipeline {WORKLOAD_PACK}"])
@@ -211,7 +211,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--n", type=int, default=100_000, help="person-years")
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--claims", type=int, default=3_000_000, help="claims of the pipeline")
+    parser.add_argument("--claims", type=int, default=10_000_000,
+                        help="claims of the pipeline")
     parser.add_argument("--only", type=lambda text: text.split(","), default=list(PARTS))
     parser.add_argument("--strict", action="store_true", help="exit 1 when a gate fails")
     parser.add_argument("--json", type=Path)

@@ -18,7 +18,7 @@ from .records import OWNER
 PARTITION_ROWS = 1 << 17
 BITS_MAX = 10
 ROOM_ROWS = 1 << 17
-KEPT_BYTES = 256 << 20         # so much stays in memory before it is spilled
+KEPT_BYTES = 64 << 20          # so much is kept before it is spilled: fresh memory costs more
 
 
 def partition_bits(rows: int) -> int:

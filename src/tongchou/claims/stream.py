@@ -30,6 +30,7 @@ from .batch import Batch, Settled, read_batch, settle_partition
 from .encode import Encoder
 from .files import ClaimsFile, Piece, field_names, have_text_ids, open_files
 from .mapping import Mapping
+from .memory import kept_memory
 from .shuffle import (KEPT_BYTES, Scattered, Shuffle, partition_bits, scatter, scatter_families,
                       split_persons)
 
@@ -227,7 +228,7 @@ def settle_files(pack: Pack, claims: Path, out: Path, mapping: Mapping | None = 
         check.require(field_names(found.schema, mapping), str(found.path))
     run = Run.start(pack, mapping, have_text_ids(files, mapping), threads,
                     sum(found.rows for found in files), progress)
-    with _kept_memory(), _outputs(out, rejected_to, run.schema) as (write, write_reject, folder):
+    with kept_memory(), _outputs(out, rejected_to, run.schema) as (write, write_reject, folder):
         log = RejectLog(write_reject)
         rows = sum(found.rows for found in files)
         shuffle = Shuffle(folder, partition_bits(rows), run.encoder.layout.width, kept_bytes)
@@ -244,19 +245,6 @@ def settle_files(pack: Pack, claims: Path, out: Path, mapping: Mapping | None = 
         "pack_hash": pack.pack_hash, "profile": pack.profile,
         "candidates": results.candidates(pack), "mapping_hash": mapping.digest or None,
         "assumptions": list(mapping.assumptions)}
-
-
-@contextmanager
-def _kept_memory() -> Iterator[None]:
-    """Lets Arrow keep freed memory for the next batch: giving it back and touching it anew cost
-    a fifth of a run with Arrow's own default."""
-    before = pa.default_memory_pool()
-    if "jemalloc" in pa.supported_memory_backends():
-        pa.set_memory_pool(pa.jemalloc_memory_pool())
-    try:
-        yield
-    finally:
-        pa.set_memory_pool(before)
 
 
 def _all_pieces(files: list[ClaimsFile], mapping: Mapping, threaded: bool) -> Iterator[Piece]:
