@@ -19,14 +19,16 @@ VENV := .venv
 BENCH_VENV := .venv-bench
 READY := $(VENV)/.ready
 BENCH_READY := $(BENCH_VENV)/.ready
+# The tests run on the PostgreSQL that comes with Tongchou and, where this exists, on Debian's too.
+SECOND_DATABASE := /usr/lib/postgresql/15/bin/postgres
 
 demo: $(READY)
 	@$(VENV)/bin/tongchou demo --out out/demo
 
-test: $(READY)
+test: $(READY) $(SECOND_DATABASE)
 	@$(VENV)/bin/python -m pytest -n 2 -m "not long" tests
 
-test-long: $(READY)
+test-long: $(READY) $(SECOND_DATABASE)
 	@$(VENV)/bin/python -m pytest -n 2 tests
 
 bench: $(BENCH_READY)
@@ -54,6 +56,24 @@ $(READY): requirements.lock pyproject.toml
 
 $(BENCH_READY): requirements-bench.lock pyproject.toml
 	@$(call make_venv,$(BENCH_VENV),$(BENCH_READY),requirements-bench.lock)
+
+$(SECOND_DATABASE):
+	@$(call install_second_database)
+
+# Never fails: without it the tests on Debian's PostgreSQL are skipped and say so.
+define install_second_database
+if ! command -v apt-get >/dev/null || [ "$$(id -u)" != 0 ]; then
+  echo "PostgreSQL 15 is not installed: the tests run on the embedded PostgreSQL only (as root, apt-get install postgresql-15 adds the other)."
+  exit 0
+fi
+echo "Installing postgresql-15 with apt-get for the tests, since this is root."
+export DEBIAN_FRONTEND=noninteractive
+if { apt-get -qq update && apt-get -qq install --yes --no-install-recommends postgresql-15; } >/dev/null 2>&1; then
+  pg_ctlcluster 15 main stop 2>/dev/null || true  # the tests start servers of their own
+else
+  echo "postgresql-15 cannot be installed here: the tests run on the embedded PostgreSQL only."
+fi
+endef
 
 # $(1) folder, $(2) ready file, $(3) lock file.
 define make_venv

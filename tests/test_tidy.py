@@ -65,11 +65,11 @@ LITERALS = {1_000_000}  # parts per million; 100 fen and powers of two pass anyw
 # folders that share a floor may not.
 FLOORS = {
     1: ["money", "terms", "errors"],
-    2: ["policy", "packs", "samples"],
+    2: ["policy", "packs", "samples", "database", "privacy"],
     3: ["engine"],
     4: ["claims", "ledger"],
     5: ["enrolment", "settlement", "payment", "supervision", "simulation"],
-    6: ["app", "demo"],
+    6: ["app", "platform", "demo", "demo_city"],
     7: ["gateway", "web", "api"],
     8: ["server"],
     9: ["cli"],

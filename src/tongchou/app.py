@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .claims import (Case, CaseDocument, open_case, read_case, settle_claims,
+from .claims import (Case, CaseDocument, open_case, read_case, settle_claims, settlement_dict,
                      share_contribution)
-from .engine import (ContributionShare, LayerTrace, Settlement, amount_fields, budget_split,
-                     flows_of)
+from .engine import ContributionShare, Settlement
 from .errors import CaseError
 from .money import yuan_text
-from .policy import Node, Pack, load_pack, unique
+from .policy import Node, Pack, load_pack
 
 Profile = str | Mapping[str, object]
 
@@ -83,39 +82,6 @@ def _plain(profile: object) -> object:
     if isinstance(profile, Node):
         return profile.plain()
     return profile if profile is None or isinstance(profile, str) else str(profile)
-
-
-def settlement_dict(pack: Pack, settlement: Settlement) -> dict[str, object]:
-    """One settlement with the national amount fields, layers, flows and the status chosen."""
-    amounts = amount_fields(pack, settlement)
-    return {"mdtrt_id": settlement.claim.claim_id, "psn_no": settlement.claim.person_id,
-            **{name: yuan_text(fen) for name, fen in amounts.items()},
-            "chosen_status": settlement.status,
-            "rejected_statuses": [{"status": status, "psn_part_amt": yuan_text(fen)}
-                                  for status, fen in settlement.rejected],
-            "layers": [_layer_dict(pack, settlement, trace) for trace in settlement.layers],
-            "flows": [flow.as_dict() for flow in flows_of(settlement)]}
-
-
-def _layer_dict(pack: Pack, settlement: Settlement, trace: LayerTrace) -> dict[str, object]:
-    rule = trace.rule
-    found = {"layer": rule.layer, "fund_pay_type": pack.funds[rule.fund].fund_pay_type,
-             "base": yuan_text(trace.base), "deductible": yuan_text(trace.deductible),
-             "paid": yuan_text(trace.paid), "clauses": list(layer_clauses(trace))}
-    cell = {**settlement.situation.cell, "status": settlement.status}
-    budgets = budget_split(pack, trace, cell)
-    if budgets:
-        found["budgets"] = {name: yuan_text(fen) for name, fen in budgets.items()}
-    return found
-
-
-def layer_clauses(trace: LayerTrace) -> tuple[str, ...]:
-    """Every clause a layer's numbers rest on, its own first."""
-    rule = trace.rule
-    tiers = [clause for tier in rule.tiers.clauses for clause in tier] if rule.tiers else []
-    return unique((*rule.clauses, *(rule.deductible.clauses if rule.deductible else ()), *tiers,
-                   *(rule.slope.clauses if rule.slope else ()),
-                   *(clause for cap in rule.caps for clause in cap.clauses)))
 
 
 def contribution_dict(share: ContributionShare) -> dict[str, object]:

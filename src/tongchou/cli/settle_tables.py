@@ -8,7 +8,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from ..app import SettledCase, layer_clauses
+from ..app import SettledCase
+from ..claims import layer_clauses
 from ..engine import LayerTrace, Settlement
 from ..money import yuan_grouped
 from ..policy import Pack

@@ -239,7 +239,7 @@ def read_tiers(context: Context, layer: str, node: Node, clause: str) -> Tiers:
     rates, edges, last = [], [], -1
     for key, child in items.items():
         if key.startswith("to "):
-            line, column = node.keys[key]
+            line, column = node.keys.get(key, (node.line, node.column))
             edge_node = Node(node.file, line, column, key[3:].strip())
             edge = reading.value(context, edge_node, "yuan", clause)
             if isinstance(edge, Constant):

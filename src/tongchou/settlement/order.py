@@ -1,0 +1,102 @@
+"""What is written for a change: settlements, outcomes, journal entries, outbox (写入指令).
+
+One order is one transaction; `write_settlement` of migration 0004 carries it out.
+"""
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..engine import Person
+from ..ledger import Entry, canonical, postings_of_bill
+from .codec import person_row
+from .money import Money, sum_of
+from .year import Outcome
+
+KINDS = {"settle": "settlement", "reverse": "reversal", "recompute": "recomputation"}
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A person's year as it was read: where its rows lie, its version, what funds have paid."""
+
+    psn_no: str
+    shard: int
+    year: str
+    version: int
+    paid: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What somebody asked to be written: its key and answer, who asked, and when it is known."""
+
+    region: str
+    shard: int
+    key: str | None
+    body_hash: str
+    reply: str
+    who: str
+    at: datetime
+    cause: str
+
+
+def write_order(request: Request, owners: Iterable[Owner], outcomes: Iterable[Outcome],
+                settlement: Mapping[str, object] | None, persons: Mapping[str, Person],
+                ) -> dict[str, object]:
+    """The order for outcomes; `settlement` is the row of the new one, None when there is none."""
+    found = sorted(outcomes, key=lambda one: (one.stored.shard, one.stored.psn_no))
+    locked = sorted(owners, key=lambda one: (one.shard, one.psn_no, one.year))
+    return {
+        "region": request.region, "shard": request.shard, "key": request.key,
+        "body_hash": request.body_hash, "reply": request.reply, "at": request.at.isoformat(),
+        "years": [_year_row(owner, found) for owner in locked],
+        "settlements": [settlement] if settlement else [],
+        "outcomes": [_outcome_row(request, one, persons[one.stored.psn_no]) for one in found],
+        "outbox": [_message(request, one) for one in found]}
+
+
+def _year_row(owner: Owner, outcomes: Iterable[Outcome]) -> dict[str, object]:
+    moved = sum_of(one.difference for one in outcomes
+                   if (one.stored.psn_no, one.stored.year) == (owner.psn_no, owner.year))
+    paid = (Money(owner.paid) + Money(moved.paid)).paid
+    assert all(fen > 0 for fen in paid.values()), (owner, paid)
+    return {"shard": owner.shard, "psn_no": owner.psn_no, "year": owner.year,
+            "version": owner.version, "paid": dict(paid)}
+
+
+def _outcome_row(request: Request, outcome: Outcome, person: Person) -> dict[str, object]:
+    stored = outcome.stored
+    return {"shard": stored.shard, "psn_no": stored.psn_no, "setl_id": stored.setl_id,
+            "revision": stored.revision + 1, "reason": outcome.reason, "cause": request.cause,
+            "result": {"money": outcome.money.as_dict(), "statement": dict(outcome.statement)},
+            "person": person_row(person),
+            "entry": _entry(request, outcome) if outcome.difference else None}
+
+
+def _entry(request: Request, outcome: Outcome) -> dict[str, object]:
+    stored, moved = outcome.stored, outcome.difference
+    postings = postings_of_bill(moved.paid, moved.person_fen, moved.absorbed_fen,
+                                stored.institution, to_person=stored.kind == "manual")
+    entry = Entry(f"{stored.setl_id}.{stored.revision + 1}", request.region,
+                  KINDS[outcome.reason], stored.psn_no, stored.year, stored.setl_id,
+                  request.at, request.at, postings)
+    return {"entry_id": entry.entry_id, "kind": entry.kind, "psn_no": entry.psn_no,
+            "year": entry.year, "reference": entry.reference,
+            "event_at": request.at.isoformat(), "body": canonical(entry),
+            "accounts": [row.account for row in postings],
+            "funds": [row.fund for row in postings],
+            "institutions": [row.institution for row in postings],
+            "amounts": [row.amount_fen for row in postings]}
+
+
+def _message(request: Request, outcome: Outcome) -> dict[str, object]:
+    """What other systems are told once the transaction stands: no name, no document."""
+    stored = outcome.stored
+    number = stored.revision + 1
+    return {"outbox_id": f"{stored.setl_id}.{number}", "topic": f"settlement.{outcome.reason}",
+            "body": json.dumps({"region": request.region, "setl_id": stored.setl_id,
+                                "revision": number, "institution": stored.institution},
+                               sort_keys=True)}

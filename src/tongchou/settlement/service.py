@@ -1,0 +1,303 @@
+"""Settling in real time (结算服务): read, compute outside any lock, write if nothing moved.
+
+The person-year is locked only for the write, which compares the version that was read; when it has
+moved on, everything is computed again. After some rounds the year is locked before it is read, so
+that a crowded one still gets its turn.
+"""
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from typing import Protocol
+
+import psycopg
+from psycopg import Connection
+
+from .. import __version__
+from ..database import shard_of
+from ..engine import Claim, Person
+from ..engine.situation import policy_year
+from ..errors import Refusal
+from ..policy import Pack
+from . import answers, store
+from .codec import claim_of, claim_row, person_of, person_row
+from .money import NOTHING, Money
+from .order import Owner, Request, write_order
+from .regimes import Regimes, Settlers
+from .year import Outcome, Stored, Year, add, recompute, reverse
+
+OPTIMISTIC_ROUNDS, ROUNDS = 3, 40
+CHINA = timezone(timedelta(hours=8))  # one civil time for all regions
+Context = Mapping[str, object]
+
+
+class People(Protocol):
+    """What settlement asks of enrolment, given by the platform."""
+
+    def person(self, psn_no: str, context: Context, claim: Claim) -> Person:
+        """The person as the rules see them, insured on the claim's day; refuses otherwise."""
+
+    def family(self, context: Context) -> Sequence[str]:
+        """psn_no of the other members of the family."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request to settle: whose, under which key, and the claim before the person is known.
+
+    `frame` has dates, kind of visit and money; `finish` adds what depends on the person (referral).
+    """
+
+    region: str
+    frame: Claim
+    insurance: str
+    kind: str
+    institution: str
+    who: str
+    key: str | None
+    body_hash: str
+    finish: Callable[[Context], Claim]
+    bill: Mapping[str, object] | None = None
+
+    @property
+    def psn_no(self) -> str:
+        """Whose claim it is."""
+        return self.frame.person_id
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A year as read: the pure year, its owners, and the context of the person who asked."""
+
+    year: Year
+    owners: tuple[Owner, ...]
+
+
+class SettlementService:
+    """Settles, reverses and recomputes against a database. Safe for several threads."""
+
+    def __init__(self, connect: Callable[[], AbstractContextManager[Connection]],
+                 regimes: Regimes, people: People, clock: Callable[[], datetime],
+                 new_id: Callable[[], str]) -> None:
+        self.connect, self.regimes, self.people = connect, regimes, people
+        self.clock, self.new_id = clock, new_id
+        self._settlers = Settlers()
+
+    def presettle(self, asked: Asked) -> dict[str, object]:
+        """预结算: what settling would answer now. Leaves no trace."""
+        pack = self.regimes.pack_for(asked.region, asked.frame)
+        with self._statements() as connection:
+            context, read = self._read(connection, pack, asked, None)
+        own, *others = self._outcomes(pack, asked, context, read, "presettle")
+        return answers.settled(pack, own, others) | {"setl_id": None}
+
+    def settle(self, asked: Asked) -> str:
+        """结算: the answer as text; the same request again gives the same text.
+
+        Raises Refusal: `key-reused` (another body under the key), `too-busy`, what enrolment and
+        the rules refuse, `already-settled`, `clock-went-back`.
+        """
+        pack = self.regimes.pack_for(asked.region, asked.frame)
+        setl_id = self.new_id()
+
+        def attempt(connection: Connection) -> tuple[str, dict[str, object] | None]:
+            context, read = self._read(connection, pack, asked, asked.key)
+            if context.answered:
+                return _known(asked.key, context.answered, asked.body_hash), None
+            outcomes = self._outcomes(pack, asked, context, read, setl_id)
+            reply = answers.as_text(answers.settled(pack, outcomes[0], outcomes[1:]))
+            request = Request(asked.region, shard_of(asked.region, asked.psn_no), asked.key,
+                              asked.body_hash, reply, asked.who, self.clock(), setl_id)
+            row = _settlement_row(asked, outcomes[0].stored, pack, read.year, request)
+            return reply, write_order(request, read.owners, outcomes, row, read.year.persons)
+
+        lock = [(asked.psn_no, _year_name(pack, asked.frame, asked.insurance))]
+        return self._written(asked.region, lock, attempt, asked.key, asked.body_hash)
+
+    def reverse(self, region: str, psn_no: str, setl_id: str, refund: str, who: str,
+                key: str | None, body_hash: str) -> str:
+        """冲正: takes a settlement back; `refund` is one of `year.REFUNDS` (policy-semantics 9)."""
+        return self._changed(region, psn_no, setl_id, who, key, body_hash,
+                             lambda year: reverse(year, setl_id, refund),
+                             {"setl_id": setl_id, "psn_no": psn_no, "reversed": True})
+
+    def recompute(self, region: str, psn_no: str, cause: str, who: str, key: str | None,
+                  body_hash: str) -> str:
+        """重算: settles every year of the person again as known now, posts what differs (GZ-26)."""
+        return self._changed(region, psn_no, "", who, key, body_hash, recompute,
+                             {"psn_no": psn_no, "cause": cause})
+
+    def _changed(self, region: str, psn_no: str, setl_id: str, who: str, key: str | None,
+                 body_hash: str, change: Callable[[Year], list[Outcome]],
+                 cause: Mapping[str, object]) -> str:
+        shard = shard_of(region, psn_no)
+
+        def attempt(connection: Connection) -> tuple[str, dict[str, object] | None]:
+            years = self._years(connection, region, psn_no, setl_id)
+            reads, context = [], None
+            for pack, name, claim in years:
+                context, read = self._read_year(connection, pack, region, psn_no, name, claim, key)
+                reads.append(read)
+            if context is not None and context.answered:
+                return _known(key, context.answered, body_hash), None
+            outcomes = [one for read in reads for one in change(read.year)]
+            reply = answers.as_text(answers.changed(cause, outcomes))
+            request = Request(region, shard, key, body_hash, reply, who, self.clock(),
+                              setl_id or str(cause.get("cause", "")))
+            owners = [owner for read in reads for owner in read.owners]
+            persons = {name: person for read in reads
+                       for name, person in read.year.persons.items()}
+            return reply, write_order(request, owners, outcomes, None, persons)
+
+        with self._statements() as connection:
+            lock = [(psn_no, name) for name in store.years_of(connection, region, shard, psn_no)]
+        return self._written(region, lock, attempt, key, body_hash)
+
+    def _years(self, connection: Connection, region: str, psn_no: str, setl_id: str,
+               ) -> list[tuple[Pack, str, Claim]]:
+        """(pack, year, newest claim) of the person; of one settlement's year when it is named."""
+        shard = shard_of(region, psn_no)
+        rows = store.history(connection, region, shard, psn_no, None)
+        if setl_id and setl_id not in {row["setl_id"] for row in rows}:
+            raise Refusal("unknown-settlement", f"there is no settlement {setl_id!r} of this "
+                          "person", f"setl_id {setl_id}", "", "Check setl_id and psn_no.")
+        wanted = {row["year"] for row in rows if not setl_id or row["setl_id"] == setl_id}
+        newest = {row["year"]: row for row in rows if row["year"] in wanted}
+        return [(self.regimes.pack(row["pack_hash"]), year, claim_of(row["claim"]))
+                for year, row in sorted(newest.items())]
+
+    # --- reading ----------------------------------------------------------------------------------
+    def _read(self, connection: Connection, pack: Pack, asked: Asked, key: str | None,
+              ) -> tuple[store.Context, _Read]:
+        name = _year_name(pack, asked.frame, asked.insurance)
+        return self._read_year(connection, pack, asked.region, asked.psn_no, name, asked.frame,
+                               key)
+
+    def _read_year(self, connection: Connection, pack: Pack, region: str, psn_no: str, name: str,
+                   claim: Claim, key: str | None) -> tuple[store.Context, _Read]:
+        shard = shard_of(region, psn_no)
+        own = store.read_context(connection, region, shard, psn_no, name, key, shard)
+        if own.answered:
+            return own, _Read(Year(pack, {}, {}), ())
+        contexts = {psn_no: own}
+        if self._settlers.shares_family(pack) and own.person:
+            for member in self.people.family(own.person):
+                place = shard_of(region, member)
+                contexts[member] = store.read_context(connection, region, place, member, name,
+                                                      None, place)
+        return own, self._joined(pack, region, name, claim, contexts, psn_no)
+
+    def _joined(self, pack: Pack, region: str, name: str, claim: Claim,
+                contexts: Mapping[str, store.Context], psn_no: str) -> _Read:
+        persons, settled_as, stored, owners = {}, {}, [], []
+        for member, context in contexts.items():
+            if context.person is None:
+                raise Refusal("unknown-person", f"nobody is known as {member!r} in region {region}",
+                              "psn_no", "", "Register the person, or check the number and region.")
+            owners.append(Owner(member, shard_of(region, member), name,
+                                context.year["version"], context.year["paid"]))
+            found = [_stored(row, name) for row in context.year["settlements"]]
+            if member != psn_no and not found:
+                continue
+            seen = claim if member == psn_no else max((one.claim for one in found),
+                                                      key=lambda one: one.settled)
+            persons[member] = self.people.person(member, context.person, seen)
+            before = context.year["person"]
+            settled_as[member] = person_of(before) if before else persons[member]
+            stored += found
+        rules = self._settlers.rules(pack)
+        return _Read(Year(pack, persons, settled_as, tuple(stored), rules), tuple(owners))
+
+    def _outcomes(self, pack: Pack, asked: Asked, context: store.Context, read: _Read,
+                  setl_id: str) -> list[Outcome]:
+        claim = asked.finish(context.person)
+        if not claim.settled:
+            claim = replace(claim, settled=local_time(self.clock()))
+        new = Stored(setl_id, shard_of(asked.region, asked.psn_no), read.owners[0].year,
+                     asked.kind, asked.institution, claim, 0, NOTHING)
+        return add(read.year, new, self._settlers.settle(pack))
+
+    # --- writing ----------------------------------------------------------------------------------
+    @contextmanager
+    def _statements(self) -> Iterator[Connection]:
+        """A connection on which every statement is a transaction: the read and the write are one
+        each, and a round trip less to begin and to end."""
+        with self.connect() as connection:
+            connection.autocommit = True
+            try:
+                yield connection
+            finally:
+                if not connection.closed:
+                    connection.autocommit = False
+
+    def _written(self, region: str, lock: Sequence[tuple[str, str]],
+                 attempt: Callable[[Connection], tuple[str, dict[str, object] | None]],
+                 key: str | None, body_hash: str) -> str:
+        for number in range(ROUNDS):
+            try:
+                with self._statements() as connection:
+                    if number < OPTIMISTIC_ROUNDS:
+                        reply, answer = _round(connection, attempt)
+                    else:
+                        with connection.transaction():
+                            store.lock_years(connection, region, lock)
+                            reply, answer = _round(connection, attempt)
+            except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
+                continue
+            except psycopg.Error as fault:
+                raise store.refusal_of(fault) from fault
+            if "reply" in answer:
+                return _known(key, answer, body_hash)
+            if "done" in answer:
+                return reply
+        raise Refusal("too-busy", f"the year of this person changed {ROUNDS} times while it was "
+                      "settled", "psn_no", "", "Send the same request again.")
+
+
+def _round(connection: Connection,
+           attempt: Callable[[Connection], tuple[str, dict[str, object] | None]],
+           ) -> tuple[str, Mapping[str, object]]:
+    reply, order = attempt(connection)
+    return reply, store.write(connection, order) if order else {"done": True}
+
+
+def local_time(moment: datetime) -> str:
+    """Civil time in China, as claims carry it: yyyy-mm-ddThh:mm:ss."""
+    return moment.astimezone(CHINA).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _year_name(pack: Pack, claim: Claim, insurance: str) -> str:
+    """Accumulators of a policy year belong to one scheme: 2023:residents."""
+    return f"{policy_year(pack, claim)}:{insurance}"
+
+
+def _stored(row: Mapping[str, object], year: str) -> Stored:
+    return Stored(row["setl_id"], row["shard"], year, row["kind"], row["institution"],
+                  claim_of(row["claim"]), row["revision"], Money.of(row["money"]), row["reversed"])
+
+
+def _known(key: str | None, answered: Mapping[str, object], body_hash: str) -> str:
+    same = answered["same"] if "same" in answered else answered["body_hash"] == body_hash
+    if not same:
+        raise Refusal("key-reused", f"the key {key!r} was used for another request",
+                      "Idempotency-Key", "", "Take a new key for a new request; the same key only "
+                      "for the same request again.")
+    return answered["reply"]
+
+
+def _settlement_row(asked: Asked, stored: Stored, pack: Pack, year: Year, request: Request,
+                    ) -> dict[str, object]:
+    return {"shard": stored.shard, "psn_no": stored.psn_no, "setl_id": stored.setl_id,
+            "mdtrt_id": stored.claim.claim_id, "year": stored.year, "kind": stored.kind,
+            "institution": stored.institution, "claim": claim_row(stored.claim),
+            "person": person_row(year.persons[stored.psn_no]), "bill": asked.bill,
+            "pack_hash": pack.pack_hash, "kernel_version": __version__,
+            "setl_time": f"{stored.claim.settled}+08:00", "settled_by": request.who}
+
+
+def parsed(reply: str) -> dict[str, object]:
+    """An answer's text as an object."""
+    return json.loads(reply)

@@ -1,0 +1,141 @@
+"""SQL of settlements: one call reads a person and year, one call writes everything (存储)."""
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import Connection
+
+from ..database import shard_of
+from ..errors import Refusal
+
+CONTEXT = """
+select person_context(%(region)s, %(shard)s::smallint, %(psn_no)s),
+       year_context(%(region)s, %(shard)s::smallint, %(psn_no)s, %(year)s),
+       (select jsonb_build_object('reply', reply, 'body_hash', encode(body_hash, 'hex'))
+        from idempotency where region = %(region)s and shard = %(key_shard)s and key = %(key)s)"""
+SETTLEMENT = """
+select s.setl_id, s.mdtrt_id, s.psn_no, s.year, s.kind, s.institution, s.claim, s.person, s.bill,
+       s.pack_hash, s.kernel_version, s.setl_time, s.settled_by, s.known_at,
+       (select jsonb_agg(jsonb_build_object('revision', o.revision, 'reason', o.reason,
+          'cause', o.cause, 'result', o.result, 'person', o.person, 'seq', o.seq,
+          'known_at', o.known_at) order by o.revision)
+        from outcome o where o.region = s.region and o.shard = s.shard and o.psn_no = s.psn_no
+          and o.setl_id = s.setl_id)
+from settlement s where s.region = %(region)s and s.shard = %(shard)s and s.psn_no = %(psn_no)s"""
+SETTLEMENT_COLUMNS = ("setl_id", "mdtrt_id", "psn_no", "year", "kind", "institution", "claim",
+                      "person", "bill", "pack_hash", "kernel_version", "setl_time", "settled_by",
+                      "known_at", "outcomes")
+
+
+@dataclass(frozen=True)
+class Context:
+    """What one read gives: the person as known now (None: unknown), the year, the answer of a
+    request made before."""
+
+    person: Mapping[str, object] | None
+    year: Mapping[str, object]
+    answered: Mapping[str, str] | None
+
+
+def read_context(connection: Connection, region: str, shard: int, psn_no: str, year: str,
+                 key: str | None, key_shard: int) -> Context:
+    """Person, year and earlier answer in one round trip."""
+    row = connection.execute(CONTEXT, {"region": region, "shard": shard, "psn_no": psn_no,
+                                       "year": year, "key": key, "key_shard": key_shard}).fetchone()
+    return Context(*row)
+
+
+def write(connection: Connection, order: Mapping[str, object]) -> Mapping[str, object]:
+    """Everything of a request or nothing; the answer of `write_settlement`, one statement."""
+    return connection.execute("select write_settlement(%s::jsonb)",
+                              (json.dumps(order, ensure_ascii=False),)).fetchone()[0]
+
+
+def settlement(connection: Connection, region: str, shard: int, psn_no: str, setl_id: str,
+               ) -> dict[str, object] | None:
+    """One settlement with all its outcomes, or None."""
+    row = connection.execute(SETTLEMENT + " and s.setl_id = %(setl_id)s",
+                             {"region": region, "shard": shard, "psn_no": psn_no,
+                              "setl_id": setl_id}).fetchone()
+    return dict(zip(SETTLEMENT_COLUMNS, row, strict=True)) if row else None
+
+
+def history(connection: Connection, region: str, shard: int, psn_no: str, year: str | None,
+            ) -> list[dict[str, object]]:
+    """Settlements of a person, oldest first; of one policy year when `year` is given."""
+    where = " and s.year = %(year)s" if year else ""
+    rows = connection.execute(SETTLEMENT + where + " order by s.setl_time, s.setl_id",
+                              {"region": region, "shard": shard, "psn_no": psn_no, "year": year})
+    return [dict(zip(SETTLEMENT_COLUMNS, row, strict=True)) for row in rows]
+
+
+def years_of(connection: Connection, region: str, shard: int, psn_no: str) -> list[str]:
+    """Policy years in which the person has settlements."""
+    return [row[0] for row in connection.execute(
+        "select year from person_year where region = %s and shard = %s and psn_no = %s "
+        "order by year", (region, shard, psn_no))]
+
+
+def persons_with_settlements(connection: Connection, region: str, shard: int,
+                             ) -> Iterator[tuple[str, str]]:
+    """(psn_no, year) of a shard, for recomputations of many people."""
+    yield from connection.execute(
+        "select psn_no, year from person_year where region = %s and shard = %s "
+        "order by psn_no, year", (region, shard))
+
+
+def save_pack(connection: Connection, pack_hash: str, name: str, document: str) -> None:
+    """Keeps a pack's document, once."""
+    connection.execute("insert into pack_version (pack_hash, name, document) values (%s, %s, %s) "
+                       "on conflict do nothing", (pack_hash, name, document))
+
+
+def read_pack(connection: Connection, pack_hash: str) -> str | None:
+    """The document of a pack that settled something."""
+    row = connection.execute("select document from pack_version where pack_hash = %s",
+                             (pack_hash,)).fetchone()
+    return row[0] if row else None
+
+
+def add_regime(connection: Connection, region: str, pack_hash: str, first: str, last: str | None,
+               ) -> None:
+    """From `first` to before `last` the pack settles the region."""
+    connection.execute("insert into regime values (%s, %s, daterange(%s, %s))",
+                       (region, pack_hash, first, last))
+
+
+def regimes(connection: Connection) -> list[tuple[str, str, str, str]]:
+    """(region, pack_hash, first day, day after the last or "")."""
+    return connection.execute(
+        "select region, pack_hash, coalesce(lower(during)::text, ''), "
+        "coalesce(upper(during)::text, '') from regime order by region, during").fetchall()
+
+
+def lock_years(connection: Connection, region: str, years: Sequence[tuple[str, str]]) -> None:
+    """Locks (psn_no, year) before they are read, in the order every writer takes."""
+    for psn_no, year in sorted(years, key=lambda one: (shard_of(region, one[0]), *one)):
+        place = {"region": region, "shard": shard_of(region, psn_no), "psn_no": psn_no,
+                 "year": year}
+        connection.execute("insert into person_year values (%(region)s, %(shard)s, %(psn_no)s, "
+                           "%(year)s, 0, '{}') on conflict do nothing", place)
+        connection.execute("select 1 from person_year where region = %(region)s and "
+                           "shard = %(shard)s and psn_no = %(psn_no)s and year = %(year)s "
+                           "for update", place)
+
+
+def refusal_of(fault: psycopg.Error) -> Refusal:
+    """What a database's complaint means to the person who asked."""
+    if fault.sqlstate == "TC001":
+        return Refusal("clock-went-back", "this machine's clock is behind the newest entry of the "
+                       "journal", "clock", "", "Set the clock (NTP), then send the request again.")
+    if fault.sqlstate in ("53100", "58030"):
+        return Refusal("database-full", "the database has no room; nothing was written",
+                       "database", "", "Free disk space, then send the same request again.")
+    if isinstance(fault, psycopg.OperationalError):
+        return Refusal("database-unavailable", "the database does not answer; whether the request "
+                       "was written is unknown", "database", "",
+                       "Send the same request again under the same key: it is settled once.")
+    raise fault

@@ -1,0 +1,180 @@
+"""What was done to the books is found, and the first bad entry named (账簿核验)."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+
+import psycopg
+import pytest
+from journal_rows import REGION, fill, noon, tampering
+from tongchou.database import Database
+from tongchou.ledger import chain_hash, close_day, verify
+
+SHARD = 7
+
+
+def first_finding(database: Database) -> tuple[int, int, str]:
+    with database.connection() as connection:
+        report = verify(connection, REGION)
+    assert not report.sound
+    found = report.findings[0]
+    return found.shard, found.seq, found.what
+
+
+def test_sound_books_are_sound(fresh_database: Database) -> None:
+    fill(fresh_database)
+    with fresh_database.connection() as connection:
+        close_day(connection, REGION, date(2024, 3, 1), noon("2024-03-03"), "tester")
+        connection.commit()
+        report = verify(connection)
+    assert report.sound, [str(found) for found in report.findings]
+    assert (report.chains, report.entries, report.postings, report.closes) == (3, 20, 120, 1)
+    assert sum(report.balances.values()) == 0
+    assert report.balances[REGION, "expense", "critical_illness", ""] == 20 * 10_00
+
+
+CHAIN = f"region = '{REGION}' and shard = {SHARD}"
+Tamper = Callable[[psycopg.Connection], object]
+
+
+def statement(text: str) -> Tamper:
+    return lambda connection: connection.execute(text)
+
+
+def recount(connection: psycopg.Connection, until: int) -> None:
+    """Cuts the tail after `until` and makes the head row agree with what is left."""
+    for table in ("journal_entry", "posting"):
+        connection.execute(f"delete from {table} where {CHAIN} and seq > {until}")
+    connection.execute(f"update chain set last_seq = {until}, last_hash = (select hash from "
+                       f"journal_entry where {CHAIN} and seq = {until}) where {CHAIN}")
+
+
+def rehash(connection: psycopg.Connection) -> None:
+    """Somebody who knows the rule: changes entry 2 and makes every later hash fit."""
+    connection.execute(f"update journal_entry set body = replace(body, '\"kind\":\"settlement\"', "
+                       f"'\"kind\":\"Settlement\"'), kind = 'Settlement' where {CHAIN} and seq = 2")
+    rows = connection.execute(f"select seq, body from journal_entry where {CHAIN} "
+                              "order by seq").fetchall()
+    before = bytes(32)
+    for seq, body in rows:
+        after = chain_hash(before, seq, body)
+        connection.execute(f"update journal_entry set prev_hash = %s, hash = %s where {CHAIN} "
+                           "and seq = %s", (before, after, seq))
+        before = after
+    connection.execute(f"update chain set last_hash = %s where {CHAIN}", (before,))
+
+
+# what was done -> (seq of the first bad entry, what differs)
+TAMPERED: dict[str, tuple[Tamper, int, str]] = {
+    "one byte of the text": (statement(
+        "update journal_entry set body = replace(body, '\"kind\":\"s', '\"kind\":\"t') "
+        f"where {CHAIN} and seq = 4"), 4, "body, kind"),
+    "a space in the text": (statement(
+        f"update journal_entry set body = body || ' ' where {CHAIN} and seq = 4"), 4,
+        "body, character"),
+    "a text that is no JSON": (statement(
+        f"update journal_entry set body = 'x' || substr(body, 2) where {CHAIN} and seq = 4"), 4,
+        "body, character 1"),
+    "one byte of the hash": (statement(
+        "update journal_entry set hash = set_byte(hash, 3, get_byte(hash, 3) # 1) "
+        f"where {CHAIN} and seq = 4"), 4, "hash"),
+    "the former hash": (statement(
+        "update journal_entry set prev_hash = set_byte(prev_hash, 0, get_byte(prev_hash, 0) # 1) "
+        f"where {CHAIN} and seq = 5"), 5, "prev_hash"),
+    "an amount": (statement(
+        f"update posting set amount_fen = amount_fen + 1 where {CHAIN} and seq = 3 and line = 1"),
+        3, "posting 1"),
+    "two amounts that still balance": (statement(
+        "update posting set amount_fen = amount_fen + case line when 1 then 1 else -1 end "
+        f"where {CHAIN} and seq = 3 and line in (1, 2)"), 3, "posting 1"),
+    "the institution of a posting": (statement(
+        f"update posting set institution = 'H9' where {CHAIN} and seq = 3 and line = 4"), 3,
+        "posting 4"),
+    "a deleted entry": (statement(f"delete from journal_entry where {CHAIN} and seq = 6"), 6,
+                        "entry"),
+    "the deleted first entry": (statement(f"delete from journal_entry where {CHAIN} and seq = 1"),
+                                1, "entry"),
+    "an entry deleted with its postings": (lambda connection: [connection.execute(
+        f"delete from {table} where {CHAIN} and seq = 6") for table in ("journal_entry", "posting")],
+        6, "entry"),
+    "a deleted posting": (statement(
+        f"delete from posting where {CHAIN} and seq = 6 and line = 6"), 6, "posting 6"),
+    "a posting without an entry": (statement(
+        f"insert into posting values ('{REGION}', {SHARD}, 99, 1, 'bank', 'x', '', 5)"), 13,
+        "entry"),
+    "two texts swapped": (statement(
+        "update journal_entry e set body = o.body from journal_entry o where "
+        f"e.region = '{REGION}' and e.shard = {SHARD} and o.region = e.region and o.shard = e.shard "
+        "and e.seq in (4, 9) and o.seq = 13 - e.seq"), 4, "body"),
+    "two whole rows swapped": (statement(
+        "update journal_entry e set body = o.body, entry_id = o.entry_id, psn_no = o.psn_no, "
+        "reference = o.reference, booked_at = o.booked_at, event_at = o.event_at, hash = o.hash, "
+        f"prev_hash = o.prev_hash from journal_entry o where e.region = '{REGION}' and "
+        f"e.shard = {SHARD} and o.region = e.region and o.shard = e.shard and e.seq in (4, 9) "
+        "and o.seq = 13 - e.seq"), 4, "prev_hash"),
+    "a cut tail": (lambda connection: [connection.execute(
+        f"delete from {table} where {CHAIN} and seq > 8") for table in ("journal_entry", "posting")],
+        9, "entry"),
+    "a cut tail and head row": (lambda connection: recount(connection, 5), 6, "entry"),
+    "a chain hashed anew": (rehash, 6, "hash against the stored day close"),
+    "a person's name on an entry": (statement(
+        f"update journal_entry set psn_no = 'P0' where {CHAIN} and seq = 2"), 2, "psn_no"),
+    "a time": (statement("update journal_entry set booked_at = booked_at + interval '1 "
+                         f"microsecond' where {CHAIN} and seq = 2"), 2, "booked_at"),
+    "the head row's hash": (statement(
+        f"update chain set last_hash = decode(repeat('ab', 32), 'hex') where {CHAIN}"), 12,
+        "hash in the head row"),
+    "the head row's number": (statement(
+        f"update chain set last_seq = 11 where {CHAIN}"), 12, "entry beyond the head row"),
+    "no head row": (statement(f"delete from chain where {CHAIN}"), 12, "head row"),
+    "a whole chain gone": (lambda connection: [connection.execute(
+        f"delete from {table} where {CHAIN}") for table in ("chain", "journal_entry", "posting")],
+        1, "head row"),
+}
+
+
+@pytest.mark.parametrize("name", TAMPERED)
+def test_the_first_bad_entry_is_named(fresh_database: Database, name: str) -> None:
+    tamper, seq, what = TAMPERED[name]
+    fill(fresh_database)
+    with fresh_database.connection() as connection:
+        close_day(connection, REGION, date(2024, 3, 1), noon("2024-03-03"), "tester")
+    with tampering(fresh_database) as connection:
+        tamper(connection)
+    found = first_finding(fresh_database)
+    assert found[:2] == (SHARD, seq) and what in found[2], found
+
+
+def test_two_bad_chains_are_both_named(fresh_database: Database) -> None:
+    fill(fresh_database)
+    with tampering(fresh_database) as connection:
+        connection.execute("update journal_entry set body = body || ' ' where seq >= 2")
+    with fresh_database.connection() as connection:
+        report = verify(connection)
+    assert len(report.findings) == 3 and {found.seq for found in report.findings} == {2}
+
+
+@pytest.mark.parametrize(("change", "what"), [
+    ("body = replace(body, 'tester', 'Tester')", "hash of the close"),
+    ("body = 'nothing'", "hash of the close"),
+    ("hash = sha256(hash)", "hash of the close")])
+def test_an_edited_close_is_named(fresh_database: Database, change: str, what: str) -> None:
+    fill(fresh_database)
+    with fresh_database.connection() as connection:
+        close_day(connection, REGION, date(2024, 3, 1), noon("2024-03-03"), "tester")
+    with tampering(fresh_database) as connection:
+        connection.execute(f"update day_close set {change}")
+    assert what in first_finding(fresh_database)[2]
+
+
+def test_an_accumulator_that_was_edited_is_named(fresh_database: Database) -> None:
+    fill(fresh_database)
+    with tampering(fresh_database) as connection:
+        connection.execute("""update person_year set paid = paid || '{"critical_illness": 0}'
+                           where psn_no = 'P1'""")
+    with fresh_database.connection() as connection:
+        report = verify(connection)
+    assert not report.findings and not report.sound
+    found, = report.accumulators
+    assert (found.psn_no, found.fund, found.journal, found.stored) == (
+        "P1", "critical_illness", "4000", "0")
