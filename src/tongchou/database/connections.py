@@ -73,7 +73,7 @@ class Database:
                 self._check_ready()
                 self._pool = ConnectionPool(
                     self.url, min_size=2, max_size=self.pool_size, configure=_configure,
-                    check=self._admit, timeout=CONNECT_TIMEOUT_S, open=True, name=self.name,
+                    check=self._admit, connection_class=_patient(self), timeout=CONNECT_TIMEOUT_S, open=True, name=self.name,
                     kwargs={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "tongchou"})
             return self._pool
 
@@ -191,9 +191,8 @@ class Database:
 
     def _check_ready(self) -> None:
         with self.refusing(), self._connect_owner(self.url) as connection:
-            there = connection.execute("select 1 from pg_roles where rolname = %s",
-                                       [SERVICE_ROLE]).fetchone()
-        if there is None:
+            there = connection.execute("select to_regclass('schema_migration')").fetchone()
+        if there == (None,):
             raise Refusal("database-not-migrated", "the database has no tables yet (未建表)",
                           where=self.name, hint="Run `tongchou migrate` first.")
 
@@ -203,13 +202,9 @@ class Database:
                        "give it more; writing goes on by itself.")
 
     def _connect_owner(self, url: str | None = None) -> psycopg.Connection:
-        try:
-            return _connect(url or self.owner_url)
-        except psycopg.OperationalError:
-            if self.server is None:
-                raise
+        if self.server is not None and self.server.pid() is None:
             self.server.start()
-            return _connect(url or self.owner_url)
+        return _connect(url or self.owner_url)
 
     def _recover(self, error: Exception, attempt: int) -> None:
         time.sleep(random.uniform(0, 0.01) * (1 << attempt))
@@ -252,6 +247,27 @@ def _make_database(server: LocalServer) -> None:
 def _connect(url: str) -> psycopg.Connection:
     return psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S, application_name="tongchou",
                            options="-c timezone=UTC")
+
+
+def _patient(database: Database) -> type[psycopg.Connection]:
+    """Connections that wait out a restart of the server: the pool itself would wait for seconds
+    between its tries. The embedded server is started again when it is found dead."""
+
+    class Patient(psycopg.Connection):
+        @classmethod
+        def connect(cls, *arguments: object, **settings: object) -> psycopg.Connection:
+            end = time.monotonic() + CONNECT_TIMEOUT_S
+            while True:
+                try:
+                    if database.server is not None and database.server.pid() is None:
+                        database.server.start()
+                    return super().connect(*arguments, **settings)
+                except psycopg.OperationalError as error:
+                    if not _lost(error) or time.monotonic() > end:
+                        raise
+                    time.sleep(0.05)
+
+    return Patient
 
 
 def _configure(connection: psycopg.Connection) -> None:

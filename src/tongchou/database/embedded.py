@@ -48,6 +48,7 @@ SOCKET_PATH_MAX = 90   # the kernel takes 107 bytes, the name of the socket amon
 MEMORY_SHARE = 16
 START_SECONDS = 600      # after a crash it replays its log first
 LEAVING_SECONDS = 20
+NO_PROCESS = 4_194_305    # more than any kernel gives
 
 
 def embedded_programs() -> Path:
@@ -121,8 +122,11 @@ class LocalServer:
             os.kill(number, 0)
         except (OSError, ValueError):
             return None
-        name = Path(f"/proc/{number}/comm")
-        return number if not name.exists() or name.read_text().startswith("postgres") else None
+        state = Path(f"/proc/{number}/stat")  # "number (name) state ..."
+        if not state.exists():
+            return number
+        name, _, rest = state.read_text().partition("(")[2].partition(") ")
+        return number if name.startswith("postgres") and not rest.startswith("Z") else None
 
     def program(self, name: str, *arguments: object) -> str:
         """Runs one of PostgreSQL's programs as the server's user; gives what it printed.
@@ -165,9 +169,7 @@ class LocalServer:
 
     def _launch(self) -> None:
         self._own_folders()
-        if self.pid() is None:
-            # Its number may have passed to another process, which PostgreSQL would believe in.
-            (self.cluster / "postmaster.pid").unlink(missing_ok=True)
+        self._forget_the_dead()
         lines = {**SETTINGS, **_memory_settings(), **self.settings,
                  "unix_socket_directories": f"'{self.socket}'"}
         text = "".join(f"{name} = {value}\n" for name, value in lines.items())
@@ -185,9 +187,19 @@ class LocalServer:
                     raise
                 time.sleep(0.1)
 
+    def _forget_the_dead(self) -> None:
+        """The number of a dead server may be that of another process now, or of one that nobody
+        has buried: PostgreSQL would take it for a running server. The rest of its file stays, by
+        which PostgreSQL finds children of the dead that are still at work."""
+        note = self.cluster / "postmaster.pid"
+        if note.exists():
+            _, _, rest = note.read_text().partition("\n")
+            note.write_text(f"{NO_PROCESS}\n{rest}")
+        (self.socket / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
+
     def _said(self) -> str:
-        log = self.data / "log" / "start.log"
-        return log.read_text(errors="replace")[-2000:] if log.exists() else ""
+        logs = sorted((self.data / "log").glob("*.log"), key=lambda log: log.stat().st_mtime)
+        return logs[-1].read_text(errors="replace")[-2000:] if logs else ""
 
     def _runs(self) -> bool:
         if self.pid() is None:

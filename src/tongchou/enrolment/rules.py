@@ -14,8 +14,7 @@ from ..engine import Person, StatusSpan
 from ..errors import Refusal
 from ..terms import INSURANCE_OF_CODE, SEXES, person_of, status_of
 from .area import AreaRules, end_of_campaign
-from .model import (ChronicCertificate, Coverage, Institution, PersonContext, Referral, Status,
-                    in_force)
+from .model import (ChronicCertificate, Coverage, Institution, PersonContext, Status, in_force)
 
 
 def insured(context: PersonContext, day: str) -> Coverage:
@@ -166,10 +165,3 @@ def _needs_referral(institution: Institution, rules: AreaRules) -> bool:
         or institution.place in value.get("places", ()) \
         or not set(institution.tags).isdisjoint(value.get("tags", ()))
 
-
-def down_referral(context: PersonContext, institution: Institution, begin: str,
-                  ) -> Referral | None:
-    """The registered downward referral a stay came by, if any (BJ-23: no further deductible)."""
-    return next((one for one in context.referrals if one.direction == "down" and one.registered_by
-                 and one.to_institution == institution.code
-                 and in_force(one.day, one.valid_until, begin)), None)

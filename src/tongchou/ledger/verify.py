@@ -217,13 +217,13 @@ def _check_marks(chain: Chain) -> None:
 
 
 def _check_end(chain: Chain) -> None:
-    head, last_mark = chain.head, max((seq for seq, _ in chain.marks), default=0)
-    if head.last_seq is None:
-        chain.fail(chain.seq, "head row of the chain", ABSENT, f"last_seq {chain.seq}")
-    elif head.last_seq > chain.seq or last_mark > chain.seq:
-        until = max(head.last_seq, last_mark)
-        teller = "head row" if head.last_seq > chain.seq else "stored day close"
+    head, closed = chain.head, max((seq for seq, _ in chain.marks), default=0)
+    until = max(head.last_seq or 0, closed)
+    if until > chain.seq:
+        teller = "stored day close" if until == closed else "head row"
         chain.fail(chain.seq + 1, "entry", ABSENT, f"entries up to {until}, says the {teller}")
+    elif head.last_seq is None:
+        chain.fail(chain.seq, "head row of the chain", ABSENT, f"last_seq {chain.seq}")
     elif head.last_seq < chain.seq:
         chain.fail(head.last_seq + 1, "entry beyond the head row of the chain", chain.seq,
                    f"none after {head.last_seq}")

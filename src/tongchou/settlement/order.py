@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ..engine import Person
-from ..ledger import Entry, canonical, postings_of_bill
+from ..ledger import Entry, entry_order, postings_of_bill
 from .codec import person_row
 from .money import Money, sum_of
 from .year import Outcome
@@ -83,13 +83,7 @@ def _entry(request: Request, outcome: Outcome) -> dict[str, object]:
     entry = Entry(f"{stored.setl_id}.{stored.revision + 1}", request.region,
                   KINDS[outcome.reason], stored.psn_no, stored.year, stored.setl_id,
                   request.at, request.at, postings)
-    return {"entry_id": entry.entry_id, "kind": entry.kind, "psn_no": entry.psn_no,
-            "year": entry.year, "reference": entry.reference,
-            "event_at": request.at.isoformat(), "body": canonical(entry),
-            "accounts": [row.account for row in postings],
-            "funds": [row.fund for row in postings],
-            "institutions": [row.institution for row in postings],
-            "amounts": [row.amount_fen for row in postings]}
+    return entry_order(entry)
 
 
 def _message(request: Request, outcome: Outcome) -> dict[str, object]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Protocol
 
@@ -29,7 +29,7 @@ from .order import Owner, Request, write_order
 from .regimes import Regimes, Settlers
 from .year import Outcome, Stored, Year, add, recompute, reverse
 
-OPTIMISTIC_ROUNDS, ROUNDS = 3, 40
+OPTIMISTIC_ROUNDS, ROUNDS = 1, 12
 CHINA = timezone(timedelta(hours=8))  # one civil time for all regions
 Context = Mapping[str, object]
 
@@ -214,8 +214,6 @@ class SettlementService:
     def _outcomes(self, pack: Pack, asked: Asked, context: store.Context, read: _Read,
                   setl_id: str) -> list[Outcome]:
         claim = asked.finish(context.person)
-        if not claim.settled:
-            claim = replace(claim, settled=local_time(self.clock()))
         new = Stored(setl_id, shard_of(asked.region, asked.psn_no), read.owners[0].year,
                      asked.kind, asked.institution, claim, 0, NOTHING)
         return add(read.year, new, self._settlers.settle(pack))

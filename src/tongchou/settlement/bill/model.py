@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ...money import yuan_text
 from ...terms import PART_NAMES, PARTS, Term
+from ..catalogue.codes import CATEGORIES, CLASSES
 
 OUT, OVER, FIRST, IN = range(4)          # places of terms.PART_NAMES
 COUNT_UNIT = 10_000
@@ -118,8 +119,9 @@ class SplitLine(NamedTuple):
         said = REASONS.get(self.reason)
         return {"feedetl_sn": self.line.feedetl_sn, "med_list_codg": self.line.med_list_codg,
                 "name": self.line.name, "det_item_fee_sumamt": yuan_text(self.line.amount_fen),
-                **national_parts(self.parts), "chrgitm_lv": self.item_class,
-                "med_chrgitm_type": self.category, "reason": self.reason,
+                **national_parts(self.parts),
+                "chrgitm_lv": CLASSES[self.item_class].national,
+                "med_chrgitm_type": CATEGORIES[self.category].national, "reason": self.reason,
                 "reason_en": said.en if said else "", "reason_zh": said.zh if said else "",
                 "detail": self.detail, "clause": self.clause}
 
@@ -139,19 +141,19 @@ class SplitBill(NamedTuple):
 
     @property
     def categories(self) -> dict[str, tuple[int, ...]]:
-        """Parts in fen by fee category, the categories in the national order."""
+        """Parts in fen by fee category (codes.CATEGORIES), in the national order."""
         found: dict[str, list[int]] = {}
         for line in self.lines:
             sums = found.setdefault(line.category, [0] * len(PART_NAMES))
             for place, fen in enumerate(line.parts):
                 sums[place] += fen
-        return {category: tuple(found[category]) for category in sorted(found)}
+        return {category: tuple(found[category]) for category in CATEGORIES if category in found}
 
     def as_dict(self) -> dict[str, object]:
         """The bill as shown: national names, yuan as text."""
         return {"medfee_sumamt": yuan_text(self.total_fen), **national_parts(self.parts),
                 "catalogue_version": self.catalogue_version,
-                "categories": {category: national_parts(parts)
+                "categories": {CATEGORIES[category].national: national_parts(parts)
                                for category, parts in self.categories.items()},
                 "lines": [line.as_dict() for line in self.lines]}
 

@@ -53,7 +53,8 @@ class Item(NamedTuple):
     """An item for a time: class A, B or C, first self-pay by scheme, price limit by level.
 
     `first_self_pay_ppm` has a scheme of terms.INSURANCE, or "" for all others, as key;
-    `price_limits_fen` a level of terms.LEVELS, or "" for all others.
+    `price_limits_fen` a level of terms.LEVELS, or "" for all others. `clause` is the policy that
+    restricts it, `note` its words.
     """
 
     code: str
@@ -69,6 +70,7 @@ class Item(NamedTuple):
     restrictions: Restrictions = NO_RESTRICTIONS
     negotiated: bool = False
     note: str = ""
+    clause: str = ""
     row_id: str = ""
 
     @property

@@ -1,0 +1,105 @@
+"""Settling and pre-settling over HTTP in few steps (结算快速通道); see `shell`."""
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from typing import NamedTuple, Protocol
+
+from pydantic import ValidationError
+from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
+from starlette.responses import Response
+
+from ..errors import CaseError, TongchouError
+from .gate import Caller, Gate
+from .refusals import bad_fields, json_reply
+from .settlement_models import Bill
+
+PREFIX = "/api/v1/regions/"
+KEY = re.compile(r"[\x21-\x7e]{1,80}\Z")
+PURPOSE = "settlement"
+
+
+class Route(NamedTuple):
+    """A hot route: its region, its template for figures and logs, its permission."""
+
+    region: str
+    route: str
+    permission: str
+
+
+class Settling(Protocol):
+    """What is asked of the platform."""
+
+    def presettle(self, request: Mapping[str, object], *, who: object) -> object:
+        """预结算."""
+
+    def settle(self, request: Mapping[str, object], key: str, *, who: object) -> object:
+        """结算."""
+
+
+class HotSettlement:
+    """Answers POST .../settlements and .../presettlements."""
+
+    def __init__(self, settling: Settling, gate: Gate, threads: Executor) -> None:
+        self._settling, self._gate, self._threads = settling, gate, threads
+
+    def matches(self, method: str, path: str) -> Route | None:
+        """The hot route of a request, None for all others."""
+        if method != "POST" or not path.startswith(PREFIX):
+            return None
+        region, _, tail = path[len(PREFIX):].partition("/")
+        if tail not in ("settlements", "presettlements") or not _is_region(region):
+            return None
+        return Route(region, f"{PREFIX}{{region}}/{tail}", "settlement.settle"
+                     if tail == "settlements" else "settlement.presettle")
+
+    async def answer(self, route: Route, headers: Headers, body: bytes, request_id: str,
+                     ) -> Response:
+        """The reply; raises TongchouError."""
+        signed = await self._gate.signed_in(headers, self._cookie(headers), "POST")
+        caller = self._gate.caller(signed, route.permission, route.region, PURPOSE,
+                                   f"POST {route.route}", request_id)
+        settles = route.permission == "settlement.settle"
+        key = checked_key(headers.get("idempotency-key", ""), caller) if settles else ""
+        try:
+            bill = Bill.model_validate_json(body)
+        except ValidationError as fault:
+            raise bad_fields(fault.errors(include_url=False, include_input=False,
+                                          include_context=False)) from None
+        request = {"region": route.region, **bill.plain()}
+        return json_reply(await asyncio.get_running_loop().run_in_executor(
+            self._threads, self._work, request, key, caller))
+
+    def _work(self, request: dict[str, object], key: str, caller: Caller) -> object:
+        caller.own(str(request["fixmedins_code"]), str(request["psn_no"]))
+        if key:
+            # The settlement itself records who settled: no second row.
+            return self._settling.settle(request, key, who=caller.who)
+        reply = self._settling.presettle(request, who=caller.who)
+        caller.looked_at(str(request["psn_no"]), fields=())
+        return reply
+
+    def _cookie(self, headers: Headers) -> str | None:
+        text = headers.get("cookie", "")
+        return cookie_parser(text).get(self._gate.settings.cookie) if text else None
+
+
+def checked_key(key: str, caller: Caller) -> str:
+    """The caller's key among those of all callers. Raises CaseError `no-key`."""
+    if not KEY.match(key):
+        raise CaseError("no-key", "a write needs a key of its own, 1 to 80 printable characters",
+                        "Idempotency-Key", hint="Make a new one (a UUID) for each thing you do; "
+                        "send the same one when you repeat it.")
+    return f"{caller.who.institution or caller.who.user_id}:{key}"
+
+
+def _is_region(text: str) -> bool:
+    return len(text) == 6 and text.isdecimal() and text.isascii()
+
+
+def as_error(fault: ValidationError) -> TongchouError:
+    """A validation fault as the error of every route."""
+    return bad_fields(fault.errors(include_url=False, include_input=False, include_context=False))

@@ -1,0 +1,90 @@
+"""How a refusal is told over HTTP (拒绝): a status, a stable code, 中文 and English, what to do.
+
+`messages.csv` has one line a code: the HTTP status and the 中文 sentence. A code without a line
+still answers, with the status of its kind; a test sees to it that none lacks one.
+"""
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+from starlette.responses import Response
+
+from ..errors import Refusal, TongchouError
+
+REFUSED = 422
+UNAVAILABLE = 503
+RETRY_SECONDS = {429: "900", 503: "2"}
+_WORDS = {"missing": "the field is missing", "extra_forbidden": "there is no such field"}
+
+
+class Message(NamedTuple):
+    """One line of the catalogue: the status and the sentence in 中文."""
+
+    status: int
+    zh: str
+
+
+@cache
+def messages() -> dict[str, Message]:
+    """code -> Message."""
+    text = (files(__package__) / "messages.csv").read_text("utf-8")
+    return {row["code"]: Message(int(row["status"]), row["zh"])
+            for row in csv.DictReader(io.StringIO(text))}
+
+
+def status_of(error: TongchouError) -> int:
+    """The HTTP status of an error: of its code, else of its kind."""
+    known = messages().get(error.code)
+    if known:
+        return known.status
+    return REFUSED if isinstance(error, Refusal) else REFUSED
+
+
+def error_body(error: TongchouError) -> dict[str, object]:
+    """The error object of every reply that is not a success."""
+    known = messages().get(error.code)
+    return {"error": {"code": error.code, "message": error.message,
+                      "message_zh": known.zh if known else "请求未被接受，详见 message",
+                      "where": error.where, "clause": error.clause, "hint": error.hint}}
+
+
+def as_json(found: object) -> bytes:
+    """A reply's bytes: UTF-8, 中文 as it is."""
+    return json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode(
+        "utf-8", "backslashreplace")
+
+
+def json_reply(found: object, status: int = 200) -> Response:
+    """A reply of plain objects. Text is taken as JSON already, byte for byte."""
+    body = found.encode() if isinstance(found, str) else as_json(found)
+    return Response(body, status, media_type="application/json")
+
+
+def refusal_reply(error: TongchouError) -> Response:
+    """The reply to an error."""
+    status = status_of(error)
+    reply = json_reply(error_body(error), status)
+    if status in RETRY_SECONDS:
+        reply.headers["retry-after"] = RETRY_SECONDS[status]
+    if status == 401:
+        reply.headers["www-authenticate"] = "Bearer"
+    return reply
+
+
+def bad_fields(faults: Sequence[Mapping[str, object]]) -> TongchouError:
+    """What pydantic found, as one error: the first fault in words, how many more there are.
+
+    Values are not repeated: they may be personal data.
+    """
+    first = faults[0]
+    where = ".".join(str(step) for step in first.get("loc", ()) if step not in ("body",))
+    said = _WORDS.get(str(first.get("type")), str(first.get("msg", "not what the field asks for")))
+    more = f"; {len(faults) - 1} more fields are wrong" if len(faults) > 1 else ""
+    return TongchouError("bad-field", f"{said}{more}", where[:200],
+                         hint="See /docs for the form of every field.")

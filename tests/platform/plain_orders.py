@@ -1,0 +1,53 @@
+"""Orders for write_settlement() made by hand: the smallest that book money."""
+import hashlib
+import json
+from datetime import UTC, datetime
+
+import psycopg
+
+from tongchou.database import shard_of
+
+REGION = "999900"
+HOSPITAL = "H99990000001"
+NOW = datetime(2025, 3, 1, 8, tzinfo=UTC)
+
+
+def order(psn_no: str, setl_id: str, fen: int, version: int = 0, at: datetime = NOW,
+          padding: str = "") -> dict:
+    """One settlement of `fen` paid by the fund; `padding` makes the row larger."""
+    shard, when = shard_of(REGION, psn_no), at.isoformat()
+    entry = {"entry_id": f"E{setl_id}", "kind": "settlement", "psn_no": psn_no, "year": "2025",
+             "reference": setl_id, "event_at": when, "body": f"{setl_id} {fen}",
+             "accounts": ["expense", "payable"], "funds": ["pool", "pool"],
+             "institutions": ["", HOSPITAL], "amounts": [fen, -fen]}
+    return {
+        "region": REGION, "shard": shard, "key": f"K{setl_id}", "reply": f"done {setl_id}",
+        "body_hash": hashlib.sha256(setl_id.encode()).hexdigest(), "at": when,
+        "years": [{"shard": shard, "psn_no": psn_no, "year": "2025", "version": version,
+                   "paid": {"pool": fen}}],
+        "settlements": [{"shard": shard, "psn_no": psn_no, "setl_id": setl_id,
+                         "mdtrt_id": f"M{setl_id}", "year": "2025", "kind": "on_the_spot",
+                         "institution": HOSPITAL, "claim": {"padding": padding}, "person": {},
+                         "bill": None, "pack_hash": "0", "kernel_version": "0",
+                         "setl_time": when, "settled_by": "test"}],
+        "outcomes": [{"shard": shard, "psn_no": psn_no, "setl_id": setl_id, "revision": 1,
+                      "reason": "settle", "cause": setl_id, "result": {}, "person": {},
+                      "entry": entry}],
+        "outbox": [{"outbox_id": f"O{setl_id}", "topic": "settled", "body": "{}"}]}
+
+
+def write(connection: psycopg.Connection, one: dict) -> dict:
+    """What write_settlement() answers."""
+    row = connection.execute("select write_settlement(%s)", [json.dumps(one)]).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def books(connection: psycopg.Connection) -> dict[str, object]:
+    """The sums by account and the heads of the chains: what must be equal after a restore."""
+    sums = connection.execute("select account, fund, institution, sum(amount_fen)::bigint "
+                              "from posting group by 1, 2, 3 order by 1, 2, 3").fetchall()
+    heads = connection.execute("select region, shard, last_seq, encode(last_hash, 'hex') "
+                               "from chain order by 1, 2").fetchall()
+    count = connection.execute("select count(*) from settlement").fetchone()
+    return {"sums": sums, "heads": heads, "settlements": count}
