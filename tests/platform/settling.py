@@ -7,7 +7,7 @@ from __future__ import annotations
 import itertools
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 from tongchou.database import Database, shard_of
 from tongchou.engine import Claim, Person
@@ -53,7 +53,12 @@ class Window:
         numbers = itertools.count()
         run = uuid.uuid4().hex[:12]
         self.service = SettlementService(database.connection, self.regimes, self.people,
-                                         lambda: self.now, lambda: f"{run}{next(numbers):08d}")
+                                         self.tick, lambda: f"{run}{next(numbers):08d}")
+
+    def tick(self) -> datetime:
+        """A clock that never stands still: what is written in order is known in order."""
+        self.now += timedelta(milliseconds=1)
+        return self.now
 
     def enrol(self, region: str, *persons: Person) -> None:
         """Makes persons known to the database and to the rules."""

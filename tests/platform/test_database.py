@@ -1,18 +1,20 @@
 """The database itself: it starts, survives, refuses and migrates (docs/operate.md)."""
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 from plain_orders import books, order, write
 
-from tongchou.database import Database, LocalServer, migrate, migrations, open_database, pending
+from tongchou.database import (Database, LocalServer, embedded_programs, migrate, migrations,
+                               open_database, pending)
 from tongchou.errors import Refusal
 
 STARTER = """
@@ -40,9 +42,12 @@ def test_the_service_works_as_its_own_role(database: Database) -> None:
 
 
 @pytest.fixture
-def folder() -> Path:
+def folder() -> Iterator[Path]:
     """A folder whose path is short enough for a socket and that root's database user reaches."""
-    return Path(tempfile.mkdtemp(prefix="tongchou-test-")) / "data"
+    made = Path(tempfile.mkdtemp(prefix="tongchou-test-"))
+    yield made / "data"
+    LocalServer(made / "data", embedded_programs()).stop()
+    shutil.rmtree(made, ignore_errors=True)
 
 
 def test_a_killed_service_leaves_nothing_that_prevents_the_next_start(folder: Path) -> None:

@@ -108,6 +108,7 @@ def test_a_late_entry_falls_into_the_next_close(books: Database) -> None:
         settle(connection, late, "late", {"residents_basic": 7}, noon("2024-03-01"))
         second = close_day(connection, REGION, SECOND, LATER, "tester")
         assert second.found["totals"]["entries"] == 11
+        connection.commit()
         assert verify(connection).sound
 
 

@@ -2,10 +2,13 @@
 
 Passwords are kept as argon2id, session tokens as their SHA-256. See docs/http-api.md.
 """
+from .demonstration import PASSWORD as DEMONSTRATION_PASSWORD
+from .demonstration import make_demonstration_operators
 from .log import AccessLog, Look
 from .operators import PURPOSES, ROLES, Account, Operator
 from .passwords import one_time_password
 from .service import AccessService, SignedIn, token_hash
 
-__all__ = ["AccessLog", "AccessService", "Account", "Look", "Operator", "PURPOSES", "ROLES",
-           "SignedIn", "one_time_password", "token_hash"]
+__all__ = ["AccessLog", "AccessService", "Account", "DEMONSTRATION_PASSWORD", "Look", "Operator",
+           "PURPOSES", "ROLES", "SignedIn", "make_demonstration_operators", "one_time_password",
+           "token_hash"]

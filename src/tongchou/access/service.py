@@ -60,6 +60,8 @@ class AccessService:
         self._new_id, self._new_token = new_id, new_token
         self._known: dict[bytes, tuple[SignedIn, datetime]] = {}
         self._lock = threading.Lock()
+        # Two at a time: a flood of tries is counted before the next ones are let in.
+        self._signing = threading.BoundedSemaphore(2)
         self.log = AccessLog(connect, clock, new_id)
 
     # --- signing in ----------------------------------------------------------------------------
@@ -67,6 +69,11 @@ class AccessService:
                 ) -> tuple[str, SignedIn]:
         """The token and its session. Raises Refusal `too-many-sign-ins`, `wrong-password` (also
         for somebody unknown or disabled: nobody learns which)."""
+        with self._signing:
+            return self._sign_in(user_id, password, address, kind)
+
+    def _sign_in(self, user_id: str, password: str, address: str, kind: str,
+                 ) -> tuple[str, SignedIn]:
         now = self._clock()
         with self._connect() as connection:
             failed = store.failures(connection, user_id, address, now - WINDOW)

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from ..terms import STATUSES
 from .fields import (AmountYuan, Body, Code, Count, Day, Evidence, Identifier, InstitutionCode,
-                     Insurance, Moment, Name, PersonNumber, Price, Reason, Text, Year, Yuan)
+                     Insurance, Moment, Name, PersonNumber, Price, Reason, Text, Yuan)
 
 LINES_MAX = 5_000
 DIAGNOSES_MAX = 50
@@ -100,10 +100,12 @@ class PaidOut(Body):
 
 
 class Reversal(Body):
-    """冲正 takes a settlement back."""
+    """冲正 takes a settlement back. `refund`: refuse_unless_last refuses when later settlements of
+    the year rest on it; recompute lets them follow (policy-semantics 9)."""
 
     psn_no: PersonNumber
     reason: Reason
+    refund: Literal["refuse_unless_last", "recompute"] = "refuse_unless_last"
 
 
 class Recognition(Body):
@@ -121,9 +123,3 @@ class Recomputation(Body):
     """重算 settles the person's years again as known now."""
 
     reason: Reason
-
-
-class HistoryYear(Body):
-    """A policy year."""
-
-    year: Year

@@ -37,6 +37,8 @@ def check(file: File, rules: Rules = None, report: Report = None, as_json: AsJso
 def import_file(
     file: File,
     region: Annotated[str, typer.Option(help="The pooling area, six digits.")],
+    name: Annotated[str, typer.Option(help="Add the region under this name if the database does "
+                                      "not know it.")] = "",
     rules: Rules = None,
     report: Report = None,
     database: Annotated[str | None, typer.Option(metavar="URL", help="A PostgreSQL server; "
@@ -59,7 +61,9 @@ def import_file(
     try:
         migrate(opened)
         deed = Deed(region, datetime.now(UTC), by or os.environ.get("USER", "") or "unknown", why)
-        imported = opened.transact(lambda connection: import_rows(connection, reading, deed))
+        # The same file twice changes nothing, so it may be tried again.
+        imported = opened.transact(lambda connection: import_rows(connection, reading, deed, name),
+                                   repeatable=True)
     finally:
         opened.close()
     _finish(reading, imported, report, as_json)

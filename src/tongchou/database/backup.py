@@ -20,6 +20,7 @@ from .connections import Database
 from .embedded import LocalServer, as_server_user, start_server
 
 RESTORE_SECONDS = 600
+NAME_OF_COPY = "%Y%m%dT%H%M%S%fZ"  # when it was begun, UTC
 
 
 def keep_changes(database: Database, archive: Path) -> None:
@@ -44,7 +45,7 @@ def back_up(database: Database, folder: Path) -> Path:
     """
     server = _ours(database)
     server.own(folder)
-    target = folder / datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+    target = folder / datetime.now(UTC).strftime(NAME_OF_COPY)
     server.program("pg_basebackup", "-h", server.socket, "-U", "postgres", "-D", target,
                    "--checkpoint=fast", "--wal-method=stream", "--manifest-checksums=SHA256")
     server.program("pg_verifybackup", target)
@@ -87,8 +88,9 @@ def restore(backup: Path, archive: Path, moment: datetime, data: Path, *,
         _wait_until_writable(Database(server.url("postgres"), server=server))
     except Refusal as error:
         raise Refusal("restore-impossible", f"the moment {moment.isoformat()} cannot be reached "
-                      f"(无法恢复到该时刻): {error.message}", where=str(backup), hint="Take a backup "
-                      "made before that moment, and an archive that reaches beyond it.") from error
+                      f"(无法恢复到该时刻): {error.message}", where=str(backup),
+                      hint="Take a backup made before that moment, and an archive that reaches "
+                      "beyond it.") from error
     return server
 
 

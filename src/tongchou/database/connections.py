@@ -73,7 +73,8 @@ class Database:
                 self._check_ready()
                 self._pool = ConnectionPool(
                     self.url, min_size=2, max_size=self.pool_size, configure=_configure,
-                    check=self._admit, connection_class=_patient(self), timeout=CONNECT_TIMEOUT_S, open=True, name=self.name,
+                    check=self._admit, connection_class=_patient(self), open=True,
+                    timeout=CONNECT_TIMEOUT_S, name=self.name,
                     kwargs={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "tongchou"})
             return self._pool
 

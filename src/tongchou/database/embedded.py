@@ -149,7 +149,7 @@ class LocalServer:
         self._own_folders()
         shutil.rmtree(self.data / "postgres.new", ignore_errors=True)
         self.program("initdb", "-D", self.data / "postgres.new", "-U", OWNER, "--encoding=UTF8",
-                     "--locale=C", *sorting, "--auth=trust", "--data-checksums", "--no-sync")
+                     "--locale=C", *sorting, "--auth=trust", "--data-checksums")
         with (self.data / "postgres.new" / "postgresql.conf").open("a") as file:
             file.write("\ninclude_if_exists 'tongchou.conf'  # written anew at every start\n")
         (self.data / "postgres.new").rename(self.cluster)

@@ -348,6 +348,11 @@ class Enrolment:
                           hint="Give both; they stay with the entry.")
         return Noted(self.clock(), by, why)
 
+    def require_region(self, region: str) -> None:
+        """Raises Refusal `unknown-region`."""
+        with self.database.connection() as connection:
+            self._need_region(connection, region)
+
     def _need_region(self, connection: psycopg.Connection, region: str) -> None:
         if not store.regions_known(connection, region):
             raise Refusal("unknown-region", f"there is no region {region} (无此统筹区)", "region",

@@ -7,7 +7,7 @@ double entries come out as psycopg's ExclusionViolation and UniqueViolation.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 import psycopg
@@ -21,7 +21,7 @@ from .model import (AwayFiling, ChronicCertificate, Coverage, Membership, NotEnr
 FACTS: dict[str, type] = {kind.TABLE: kind for kind in (
     Coverage, Status, ChronicCertificate, Referral, AwayFiling, Membership, NotEnrolled)}
 # Columns as they are read and written; `first` and `last` are the two ends of `during`.
-_COLUMNS = {name: tuple(kind.__dataclass_fields__) for name, kind in FACTS.items()}
+_COLUMNS = {name: tuple(one.name for one in fields(kind)) for name, kind in FACTS.items()}
 _DAYS = {"day", "valid_until", "recognised", "benefits_from"}
 _NOW = sql.SQL("retracted_at is null")
 

@@ -20,7 +20,8 @@ from .canonical import NO_HASH, canonical_text, time_text
 from .close_store import Difference, Moved, StoredClose
 
 CHINA_TIME = timezone(timedelta(hours=8))
-# Entries of the last second may still be on their way when the day ends (书写中的凭证).
+ONE_DAY = timedelta(days=1)
+# Entries of the last second may still be on their way when the day ends.
 GRACE = timedelta(minutes=5)
 
 
@@ -47,13 +48,14 @@ class Balance:
 
 def end_of(day: date) -> datetime:
     """Midnight after a day, in China's one time zone."""
-    return datetime.combine(day + timedelta(days=1), time(), CHINA_TIME)
+    return datetime.combine(day + ONE_DAY, time(), CHINA_TIME)
 
 
 def close_day(connection: Connection, region: str, day: date, now: datetime, by: str,
               ) -> StoredClose:
-    """Closes a day and commits; a day closed before is given back as it was stored.
+    """Closes a day; a day closed before is given back as it was stored. Does not commit.
 
+    Month ends that were passed over are closed first: a close never spans the end of a month.
     Raises Refusal `unknown-region`, `day-not-over`, `day-before-last-close`, `books-differ` (an
     accumulator is not the journal's sum: the first ones are named) or `fund-out-of-balance`.
     """
@@ -67,12 +69,25 @@ def close_day(connection: Connection, region: str, day: date, now: datetime, by:
         raise Refusal("day-not-over", f"{day} is not over yet 当日尚未结束", region,
                       hint=f"Close it after {(end_of(day) + GRACE).isoformat()}.")
     store.long_reads(connection)
-    close = _made(connection, region, day, now, by, last)
-    if not close_store.save(connection, close):
-        connection.rollback()
+    since = last.day + ONE_DAY if last else first_day(connection, region, day)
+    if month_end(since) < day:
+        close_day(connection, region, month_end(since), now, by)
         return close_day(connection, region, day, now, by)
-    connection.commit()
+    close = _made(connection, region, day, now, by, last)
+    if not close_store.save(connection, close):       # another process has closed it meanwhile
+        return close_day(connection, region, day, now, by)
     return close
+
+
+def month_end(day: date) -> date:
+    """The last day of a day's month."""
+    return (day.replace(day=28) + timedelta(days=4)).replace(day=1) - ONE_DAY
+
+
+def first_day(connection: Connection, region: str, otherwise: date) -> date:
+    """The day of a region's oldest entry, or another one when it has none."""
+    first = close_store.first_booked(connection, region)
+    return min(otherwise, first.astimezone(CHINA_TIME).date()) if first else otherwise
 
 
 def _closed_before(connection: Connection, region: str, day: date, last: StoredClose,

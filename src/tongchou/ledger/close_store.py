@@ -122,6 +122,12 @@ def heads_before(connection: Connection, region: str, until: datetime,
             connection.execute(HEADS, {"region": region, "until": until})}
 
 
+def first_booked(connection: Connection, region: str) -> datetime | None:
+    """When the oldest entry of a region was booked, None without any."""
+    return connection.execute("select min(booked_at) from journal_entry "
+                              "where region = %s and seq = 1", (region,)).fetchone()[0]
+
+
 def moved(connection: Connection, region: str, after: Mapping[int, int],
           upto: Mapping[int, int]) -> list[Moved]:
     """Debits and credits by account of the entries (after, upto] of every shard."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
@@ -21,7 +21,7 @@ from ..money import yuan_text
 from ..terms import FUNDS
 from . import close_store, store
 from .canonical import entry_of
-from .close import CHINA_TIME, Balance, balances_of
+from .close import CHINA_TIME, ONE_DAY, Balance, balances_of, first_day
 from .close_store import StoredClose
 from .postings import ACCOUNTS, PERSON, Entry
 
@@ -41,14 +41,14 @@ def closed_day(connection: Connection, region: str, day: date,
     if close is None or close.day != day:
         raise Refusal("day-not-closed", f"{day} is not closed 当日未日结", region,
                       hint=f"`tongchou ledger close --region {region} --day {day}` closes it.")
-    return close_store.last_close(connection, region, day - timedelta(days=1)), close
+    return close_store.last_close(connection, region, day - ONE_DAY), close
 
 
 def beancount_lines(connection: Connection, region: str, day: date) -> Iterator[str]:
     """The lines of the beancount file of a closed day."""
     former, close = closed_day(connection, region, day)
     balances = balances_of(close)
-    opened_on = former.day if former else _first_day(connection, region, close)
+    opened_on = former.day if former else first_day(connection, region, day)
     yield f'option "title" "{region} {day}"'
     yield f'option "operating_currency" "{CURRENCY}"'
     yield ""
@@ -68,17 +68,8 @@ def beancount_lines(connection: Connection, region: str, day: date) -> Iterator[
     yield ""
     for row in balances:
         name = _account(row.account, row.fund, row.institution)
-        yield (f"{day + timedelta(days=1)} balance {name} "
+        yield (f"{day + ONE_DAY} balance {name} "
                f"{yuan_text(row.closing_fen)} {CURRENCY}")
-
-
-def _first_day(connection: Connection, region: str, close: StoredClose) -> date:
-    """The day of the oldest entry in a region's first close."""
-    days = [close.day]
-    for shard in close.heads:
-        for row in store.entries(connection, region, shard, 0, 1):
-            days.append(row.booked_at.astimezone(CHINA_TIME).date())
-    return min(days)
 
 
 def _transaction(entry: Entry, shard: int, seq: int, day: date) -> Iterator[str]:

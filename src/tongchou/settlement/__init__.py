@@ -1,8 +1,14 @@
 """Real-time settlement: bills split, settled, reversed, recomputed and replayed (floor 5)."""
 from .answers import body_hash
+from .bill import (FeeLine, SplitBill, SplitLine, SplitRules, Visit, bill_of, bill_row,
+                   compare_parts, fee_line, split_bill)
+from .catalogue import Catalogues
 from .regimes import Regime, Regimes
+from .replay import replay_settlement
 from .service import Asked, People, SettlementService, local_time
 from .year import REFUNDS
 
-__all__ = ["Asked", "People", "REFUNDS", "Regime", "Regimes", "SettlementService", "body_hash",
-           "local_time"]
+__all__ = ["Asked", "Catalogues", "FeeLine", "People", "REFUNDS", "Regime", "Regimes",
+           "SettlementService", "SplitBill", "SplitLine", "SplitRules", "Visit", "bill_of",
+           "bill_row", "body_hash", "catalogue", "compare_parts", "fee_line", "local_time",
+           "replay_settlement", "split_bill", "store"]

@@ -268,7 +268,7 @@ def local_time(moment: datetime) -> str:
 
 
 def _year_name(pack: Pack, claim: Claim, insurance: str) -> str:
-    """Accumulators of a policy year belong to one scheme: 2023:residents."""
+    """Accumulators of a policy year belong to one scheme: 2023-01-01:residents."""
     return f"{policy_year(pack, claim)}:{insurance}"
 
 
@@ -292,7 +292,7 @@ def _settlement_row(asked: Asked, stored: Stored, pack: Pack, year: Year, reques
             "mdtrt_id": stored.claim.claim_id, "year": stored.year, "kind": stored.kind,
             "institution": stored.institution, "claim": claim_row(stored.claim),
             "person": person_row(year.persons[stored.psn_no]), "bill": asked.bill,
-            "pack_hash": pack.pack_hash, "kernel_version": __version__,
+            "members": sorted({*year.persons, stored.psn_no}), "pack_hash": pack.pack_hash, "kernel_version": __version__,
             "setl_time": f"{stored.claim.settled}+08:00", "settled_by": request.who}
 
 

@@ -23,11 +23,12 @@ select s.setl_id, s.mdtrt_id, s.psn_no, s.year, s.kind, s.institution, s.claim, 
           'cause', o.cause, 'result', o.result, 'person', o.person, 'seq', o.seq,
           'known_at', o.known_at) order by o.revision)
         from outcome o where o.region = s.region and o.shard = s.shard and o.psn_no = s.psn_no
-          and o.setl_id = s.setl_id)
+          and o.setl_id = s.setl_id),
+       s.members
 from settlement s where s.region = %(region)s and s.shard = %(shard)s and s.psn_no = %(psn_no)s"""
 SETTLEMENT_COLUMNS = ("setl_id", "mdtrt_id", "psn_no", "year", "kind", "institution", "claim",
                       "person", "bill", "pack_hash", "kernel_version", "setl_time", "settled_by",
-                      "known_at", "outcomes")
+                      "known_at", "outcomes", "members")
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,13 @@ def read_context(connection: Connection, region: str, shard: int, psn_no: str, y
     row = connection.execute(CONTEXT, {"region": region, "shard": shard, "psn_no": psn_no,
                                        "year": year, "key": key, "key_shard": key_shard}).fetchone()
     return Context(*row)
+
+
+def person(connection: Connection, region: str, shard: int, psn_no: str,
+           ) -> Mapping[str, object] | None:
+    """The person as known now, None when nobody has the number."""
+    return connection.execute("select person_context(%s, %s::smallint, %s)",
+                              (region, shard, psn_no)).fetchone()[0]
 
 
 def write(connection: Connection, order: Mapping[str, object]) -> Mapping[str, object]:

@@ -26,6 +26,7 @@ create table settlement (
   claim jsonb not null,             -- the claim as settled, fen
   person jsonb not null,            -- the person as known then: what a replay starts from
   bill jsonb,                       -- fee lines with their split
+  members text[] not null,          -- psn_no of those whose year it shares (family), itself too
   pack_hash text not null,
   kernel_version text not null,
   setl_time timestamptz not null,
@@ -112,11 +113,11 @@ begin
     end if;
   end if;
   insert into settlement select region_, r.shard, r.psn_no, r.setl_id, r.mdtrt_id, r.year,
-      r.kind, r.institution, r.claim, r.person, r.bill, r.pack_hash,
+      r.kind, r.institution, r.claim, r.person, r.bill, r.members, r.pack_hash,
       r.kernel_version, r.setl_time, r.settled_by, at_
     from jsonb_to_recordset(order_ -> 'settlements') as r (shard smallint, psn_no text,
       setl_id text, mdtrt_id text, year text, kind text, institution text, claim jsonb,
-      person jsonb, bill jsonb, pack_hash text, kernel_version text, setl_time timestamptz, settled_by text);
+      person jsonb, bill jsonb, members text[], pack_hash text, kernel_version text, setl_time timestamptz, settled_by text);
   insert into outbox select region_, shard_, r.outbox_id, r.topic, r.body, at_
     from jsonb_to_recordset(order_ -> 'outbox') as r (outbox_id text, topic text, body text);
   for one in select value from jsonb_array_elements(order_ -> 'years') loop

@@ -26,6 +26,7 @@ class Corrections:
     """Lines that may be corrected, those of portions of the stay settled earlier among them."""
 
     def __init__(self, earlier: Sequence[SplitLine], tolerance_fen: int) -> None:
+        self._firsts: dict[str, SplitLine] = {}
         self._left: dict[str, _Left] = {}
         self._corrections: set[str] = set()
         self._tolerance_fen = tolerance_fen
@@ -34,7 +35,7 @@ class Corrections:
                 self.remember(split)
         for split in earlier:
             if split.line.count_e4 < 0:
-                left = self._left[split.line.init_feedetl_sn]
+                left = self._left_of(split.line.init_feedetl_sn)
                 left.count_e4 += split.line.count_e4
                 left.parts = [have + back for have, back in
                               zip(left.parts, split.parts, strict=True)]
@@ -42,8 +43,14 @@ class Corrections:
 
     def remember(self, split: SplitLine) -> None:
         """A line that may be taken back later."""
-        line = split.line
-        self._left[line.feedetl_sn] = _Left(split, line.count_e4, list(split.parts))
+        self._firsts[split.line.feedetl_sn] = split
+
+    def _left_of(self, first_sn: str) -> _Left | None:
+        """What is left of a line, None when there is no such line."""
+        if first_sn not in self._left and first_sn in self._firsts:
+            split = self._firsts[first_sn]
+            self._left[first_sn] = _Left(split, split.line.count_e4, list(split.parts))
+        return self._left.get(first_sn)
 
     def take_back(self, line: FeeLine) -> SplitLine:
         """The parts of a correction, none above zero.
@@ -73,7 +80,7 @@ class Corrections:
         if first_sn in self._corrections:
             raise refusal("correction-differs", f"line {first_sn} is a correction itself",
                           "不能冲减冲减行", where, "Refer to the line that was charged first.")
-        left = self._left.get(first_sn)
+        left = self._left_of(first_sn)
         if left is None:
             raise refusal("correction-without-first", f"there is no line {first_sn!r} on this "
                           "bill", "找不到原明细", where, "Upload the first line with it; if that was "

@@ -5,12 +5,13 @@ from datetime import date
 
 from ...terms import INSURANCE, LEVELS, VISITS
 from ..catalogue.codes import LEVEL_RANKS
-from ..catalogue.model import Age, Item, Restrictions, VisitRule
+from ..catalogue.model import NO_RESTRICTIONS, Age, Item, Restrictions, VisitRule
 from .checks import refusal
 from .model import FeeLine, Visit
 
 Why = tuple[str, str, str]               # reason, detail, clause
 NO_APPROVAL_NEEDED, APPROVED, REFUSED = "0", "1", "2"    # hosp_appr_flag
+FLAGS = ("", NO_APPROVAL_NEEDED, APPROVED, REFUSED)
 
 
 class Person:
@@ -50,7 +51,7 @@ def why_not(item: Item, line: FeeLine, person: Person, supply: VisitRule | None)
     if item.item_class == "C":
         return "class-c", "", item.clause
     flag, asked = line.hosp_appr_flag, item.restrictions
-    if flag not in ("", NO_APPROVAL_NEEDED, APPROVED, REFUSED):
+    if flag not in FLAGS:
         raise refusal("unknown-code", f"hosp_appr_flag is {flag!r}", "医院审批标志无法识别",
                       f"line {line.feedetl_sn}", "0 not needed, 1 approved, 2 refused.")
     if flag == REFUSED:
@@ -61,7 +62,9 @@ def why_not(item: Item, line: FeeLine, person: Person, supply: VisitRule | None)
         return "agency-approval", "", item.clause
     if supply is not None and line.prd_days_e2 > supply.days_max * 100:
         return "supply", f"{_days_text(line.prd_days_e2)} > {supply.days_max}", supply.clause
-    unmet = _unmet(asked, line, person) if asked.checked else None
+    if asked == NO_RESTRICTIONS:
+        return None
+    unmet = _unmet(asked, line, person)
     return None if unmet is None else (*unmet, item.clause)
 
 

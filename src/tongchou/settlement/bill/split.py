@@ -27,12 +27,13 @@ def split_bill(lines: Sequence[FeeLine], catalogue: Catalogue, visit: Visit,
     """The bill in four parts, every line with its own and the reason (I1 holds for all of them).
 
     `stated_total_fen` is compared with the sum of the lines. `earlier` are split lines of portions
-    of the stay settled before (中途结算): corrections may refer to them, they are not summed.
+    of the stay settled before (中途结算): corrections may refer to them, they are not summed. A portion that takes back more than
+    it charges has negative parts; with the earlier portions no part is below zero.
     Raises Refusal: `no-lines`, `duplicate-line`, `line-outside-stay`, `zero-count`,
     `negative-price`, `line-does-not-add-up`, `unknown-item`, `no-first-self-pay`,
     `no-current-price`, `charged-above-share`, `missing-fact`, `unknown-code`,
     `correction-without-first`, `correction-differs`, `corrected-too-much`,
-    `bill-does-not-add-up`, `bill-below-zero`.
+    `bill-does-not-add-up`.
     """
     check_order(lines, earlier)
     splitter = _Splitter(catalogue, visit, rules)
@@ -48,7 +49,8 @@ def split_bill(lines: Sequence[FeeLine], catalogue: Catalogue, visit: Visit,
             found[place] = corrections.take_back(line)
     parts = tuple(map(sum, zip(*(split.parts for split in found), strict=True)))
     bill = SplitBill(tuple(found), parts, catalogue.region, catalogue.version)
-    _check_sums(bill, stated_total_fen)
+    assert min(parts) >= 0 or earlier, parts
+    _check_total(bill, stated_total_fen)
     return bill
 
 
@@ -98,7 +100,7 @@ class _Splitter:
         return self._payable(line, item, share)
 
     def _payable(self, line: FeeLine, item: Item, share: VisitRule | None) -> SplitLine:
-        amount_fen, reason, detail, clause = line.amount_fen, "", "", ""
+        amount_fen, reason, detail = line.amount_fen, "", ""
         limit_fen = item.price_limit_fen(self._levels) if item.price_limits_fen else None
         if share is not None:
             limit_fen = _share_of_price(line, item, share, limit_fen)
@@ -111,14 +113,12 @@ class _Splitter:
             over_fen = max(amount_fen - within_fen, 0)
             reason = "price-limit" if share is None else "visit-share"
             detail = f"{_price_text(line.price_e6)} > {yuan_text(limit_fen)}"
-        if share is not None:
-            clause = share.clause
         if ppm:
             first_fen = divide_rounded((amount_fen - over_fen) * ppm, PPM)
         parts = (0, over_fen, first_fen, amount_fen - over_fen - first_fen)
         assert min(parts) >= 0 and sum(parts) == amount_fen, (line, parts)
         return SplitLine(line, parts, item.item_class, item.category, ppm, limit_fen, reason,
-                         detail, clause, item.row_id)
+                         detail, item.clause if share is None else share.clause, item.row_id)
 
     def _first_self_pay(self, item: Item) -> int:
         ratios = item.first_self_pay_ppm
@@ -186,15 +186,9 @@ def _price_text(price_e6: int) -> str:
     return f"{whole}.{decimals.ljust(2, '0')}"
 
 
-def _check_sums(bill: SplitBill, stated_total_fen: int | None) -> None:
+def _check_total(bill: SplitBill, stated_total_fen: int | None) -> None:
     stated = bill.total_fen if stated_total_fen is None else stated_total_fen
     if stated != bill.total_fen:
         raise refusal("bill-does-not-add-up", f"the lines sum to {yuan_text(bill.total_fen)}, the "
                       f"bill says {yuan_text(stated)}", "明细合计与总额不符", "medfee_sumamt",
                       "Upload the missing lines, or correct medfee_sumamt.")
-    if min(bill.parts) < 0:
-        raise refusal("bill-below-zero", "more is taken back than this bill charges",
-                      "冲减多于本次费用", "feedetail", "Reverse the settlement that holds the first "
-                      "lines, and settle the rest anew.")
-
-

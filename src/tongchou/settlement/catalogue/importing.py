@@ -1,6 +1,7 @@
 """A read file becomes a new edition of a region's catalogue, or changes nothing (目录导入)."""
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from psycopg import Connection
@@ -10,6 +11,8 @@ from . import store
 from .merge import Change, changes
 from .model import Item
 from .reading import Reading
+
+REGION = re.compile(r"[0-9]{6}")
 
 
 @dataclass(frozen=True)
@@ -27,15 +30,23 @@ class Imported:
                 "unchanged": self.unchanged}
 
 
-def import_rows(connection: Connection, reading: Reading, deed: store.Deed) -> Imported:
+def import_rows(connection: Connection, reading: Reading, deed: store.Deed,
+                region_name: str = "") -> Imported:
     """Writes the rows of a reading as one edition; the caller commits.
 
+    With `region_name` a region nobody knows yet is added under that name.
+
     Rows that say what is believed already change nothing, and a file of such rows makes no
-    edition. Raises Refusal `unknown-region`, `clock-went-back`.
+    edition. Raises Refusal `bad-region`, `unknown-region`, `clock-went-back`.
     """
+    if not REGION.fullmatch(deed.region):
+        raise Refusal("bad-region", f"{deed.region!r} is not six digits (统筹区为六位数字)", "region", "",
+                      "Write the national area code, such as 370300.")
+    if region_name:
+        store.open_region(connection, deed.region, region_name)
     if not store.region_exists(connection, deed.region):
         raise Refusal("unknown-region", f"region {deed.region!r} is not in this database "
-                      "(统筹区未登记)", "region", "", "Add the region first; codes have six digits.")
+                      "(统筹区未登记)", "region", "", "Check the number, or give the region's name to add it.")
     store.lock(connection, deed.region)
     version, known_at = store.last_edition(connection, deed.region)
     items = [one for one in reading.records if isinstance(one, Item)]

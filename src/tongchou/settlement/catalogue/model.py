@@ -40,11 +40,6 @@ class Restrictions(NamedTuple):
     limited: bool = False
     agency_approval: bool = False
 
-    @property
-    def checked(self) -> bool:
-        """Whether anything but the two approvals is asked."""
-        return self != Restrictions(limited=self.limited, agency_approval=self.agency_approval)
-
 
 NO_RESTRICTIONS = Restrictions()
 

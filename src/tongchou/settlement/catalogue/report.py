@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from .columns import ITEM_COLUMNS, RULE_COLUMNS, Column
+from .columns import ITEM_COLUMNS, Column
 from .importing import Imported
 from .reading import Reading
 
@@ -51,7 +51,6 @@ def write_template(path: Path) -> None:
                                "" if column.key == "ratio:" else example, text)
         _sheet(book.add_worksheet("columns 列说明"), bold, ("列", "column", "必填 needed", "示例 example",
                                                          "说明"), says, (20, 24, 12, 34, 60))
-        _headed(book.add_worksheet("rules 就诊规则"), bold, RULE_COLUMNS)
 
 
 def _workbook(path: Path) -> object:

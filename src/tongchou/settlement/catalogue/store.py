@@ -59,6 +59,12 @@ def region_exists(connection: Connection, region: str) -> bool:
                               (region,)).fetchone() is not None
 
 
+def open_region(connection: Connection, region: str, name: str) -> None:
+    """Adds a region that is not known yet."""
+    connection.execute("insert into region (region, name) values (%s, %s) on conflict do nothing",
+                       (region, name))
+
+
 def last_edition(connection: Connection, region: str) -> tuple[int, datetime | None]:
     """Number and moment of the newest edition; (0, None) when there is none."""
     return connection.execute(EDITION + "order by version desc limit 1",

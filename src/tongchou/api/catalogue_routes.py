@@ -1,0 +1,93 @@
+"""The catalogue over HTTP (医保目录): import a file, look an item up."""
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path as File
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Path, Query, Request, UploadFile
+from starlette.responses import Response
+
+from ..errors import CaseError
+from ..money import percent_text, yuan_text
+from ..settlement.catalogue import Deed, import_rows, joined, read_items, read_rules
+from .fields import Code, Day, Reason
+from .gate import Caller, may
+from .refusals import json_reply
+from .repeats import Key, once
+
+router = APIRouter(prefix="/api/v1/regions/{region}/catalogue", tags=["目录 catalogue"])
+FAULTS_MAX = 1000
+SUFFIX = re.compile(r"\.(csv|xlsx|xls|txt)\Z", re.IGNORECASE)
+
+
+@contextmanager
+def stored(upload: UploadFile) -> Iterator[File]:
+    """An uploaded file on disk while it is read. Raises CaseError `unknown-file-kind`."""
+    found = SUFFIX.search(upload.filename or "")
+    if found is None:
+        raise CaseError("unknown-file-kind", "the file is neither CSV nor a workbook", "file",
+                        hint="Send .csv (UTF-8 or GB18030) or .xlsx.")
+    with tempfile.TemporaryDirectory(prefix="tongchou-upload-") as folder:
+        # The sender's name is not used: it may be a path, or a person's name.
+        path = File(folder) / f"upload{found[0].lower()}"
+        with path.open("wb") as file:
+            while part := upload.file.read(1 << 20):
+                file.write(part)
+        yield path
+
+
+@router.post("/imports", status_code=201, summary="导入目录 Import a catalogue file")
+def import_catalogue(request: Request,
+                     caller: Annotated[Caller, Depends(may("catalogue.import"))], key: Key,
+                     file: UploadFile, why: Annotated[Reason, Form()],
+                     rules: UploadFile | None = None) -> Response:
+    """有误的行逐条说明原因与改法，其余成为新版目录。 Wrong rows are told, the rest is a new edition."""
+    platform = request.app.state.platform
+
+    def work() -> object:
+        with stored(file) as path:
+            reading = read_items(path)
+        if rules is not None:
+            with stored(rules) as path:
+                reading = joined(reading, read_rules(path))
+        with platform.database.connection() as connection:
+            made = import_rows(connection, reading, Deed(
+                caller.who.region, platform.clock(), caller.who.user_id, why))
+        return {**made.as_dict(), "rows_taken": len(reading.records),
+                "rows_refused": reading.wrong_rows, "empty_rows": reading.empty_rows,
+                "columns_ignored": list(reading.ignored),
+                "faults": [one.as_dict() for one in reading.faults[:FAULTS_MAX]]}
+    return once(request, caller, key, {"file": _digest(file), "why": why}, work)
+
+
+@router.get("/items/{code}", summary="查询目录 An item")
+def item(request: Request, caller: Annotated[Caller, Depends(may("catalogue.read"))],
+         code: Annotated[Code, Path()], day: Annotated[Day, Query()]) -> Response:
+    """甲乙丙类、先行自付比例、限价与限制使用。 Class, first self-pay, price limits, restrictions."""
+    platform = request.app.state.platform
+    with platform.database.connection() as connection:
+        catalogue = platform.catalogues.of(connection, caller.who.region)
+    found = catalogue.item(code, day)
+    if found is None:
+        raise CaseError("unknown-item", "the catalogue has no such item on that day", "code",
+                        hint="Check the code; items come and go with editions.")
+    return json_reply({
+        "code": found.code, "name": found.name, "class": found.item_class,
+        "category": found.category, "kind": found.kind, "from": found.since, "to": found.until,
+        "unit": found.unit, "negotiated": found.negotiated, "note": found.note,
+        "clause": found.clause, "edition": catalogue.version,
+        "first_self_pay": {scheme: percent_text(ppm) for scheme, ppm
+                           in found.first_self_pay_ppm.items()},
+        "price_limits": {level: yuan_text(fen) for level, fen
+                         in found.price_limits_fen.items()}})
+
+
+def _digest(upload: UploadFile) -> str:
+    from hashlib import file_digest
+    found = file_digest(upload.file, "sha256").hexdigest()
+    upload.file.seek(0)
+    return found

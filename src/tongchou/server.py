@@ -1,0 +1,159 @@
+"""The server: database, platform and application started together (服务, floor 8).
+
+    served = Server.open(Options(data=Path("tongchou-data")))
+    served.run()        # until SIGTERM or SIGINT; requests under way are answered
+
+It listens as soon as the schema is there; `/readyz` says 200 when also the demonstration is loaded
+(only into an empty database, never in production) and the kernels are warm.
+"""
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import structlog
+
+from .access import AccessService, Account
+from .api import Settings, configure_logs, create_app
+from .database import Database, migrate, open_database
+from .errors import Refusal, TongchouError
+from .platform import Platform
+from .privacy import KEY_FILE_VARIABLE, open_keys
+
+PROXY_VARIABLE, METRICS_VARIABLE = "TONGCHOU_TRUSTED_PROXY", "TONGCHOU_METRICS_TOKEN"
+SHUTDOWN_SECONDS = 25
+DEMONSTRATION = "tongchou.demo_city"
+
+_log = structlog.get_logger("tongchou.server")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to serve. `environment`: DATABASE_URL, DATABASE_OWNER_URL and the variables above."""
+
+    data: Path
+    host: str = "127.0.0.1"
+    port: int = 8000
+    production: bool = False
+    demonstration: bool = True
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+
+
+class Server:
+    """A started platform; `close()` it, or let `run()` do so."""
+
+    def __init__(self, options: Options, database: Database, platform: Platform) -> None:
+        self.options, self.database, self.platform = options, database, platform
+        self.access = AccessService(database.connection, platform.clock, platform.ids)
+        self.prepared: dict[str, bool] = {"demonstration": False, "kernels": False}
+        self._failed: str = ""
+
+    @classmethod
+    def open(cls, options: Options) -> Server:
+        """Opens or starts the database, brings the schema forward, joins the platform.
+
+        Raises Refusal `database-...`, `migration-...`, and in production `not-for-production`.
+        """
+        if options.production:
+            _check_environment(options)
+        environment = options.environment
+        database = open_database(environment.get("DATABASE_URL") or None, options.data,
+                                 owner_url=environment.get("DATABASE_OWNER_URL") or None)
+        try:
+            migrate(database)
+            options.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+            platform = Platform(database, open_keys(options.data, environment))
+            server = cls(options, database, platform)
+            if options.production:
+                server._check_operators()
+        except BaseException:
+            database.close()
+            raise
+        return server
+
+    def create_administrator(self, user_id: str) -> str:
+        """Makes an administrator and gives the one-time password."""
+        return self.access.create(Account(user_id, user_id, "administrator", ()), "command line")
+
+    def run(self) -> None:
+        """Serves until it is told to stop."""
+        import uvicorn
+        configure_logs()
+        options = self.options
+        settings = Settings(production=options.production,
+                            metrics_token=options.environment.get(METRICS_VARIABLE, ""))
+        proxy = options.environment.get(PROXY_VARIABLE, "")
+        config = uvicorn.Config(
+            create_app(self.platform, self.access, settings, self.ready), host=options.host,
+            port=options.port, log_config=None, access_log=False, server_header=False,
+            proxy_headers=bool(proxy), forwarded_allow_ips=proxy or None,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS, lifespan="on")
+        threading.Thread(target=self._prepare, name="tongchou-prepare", daemon=True).start()
+        _log.info("listening", host=options.host, port=options.port,
+                  production=options.production)
+        try:
+            uvicorn.Server(config).run()
+        finally:
+            self.close()
+            _log.info("stopped")
+
+    def close(self) -> None:
+        """Closes the pool, and the embedded server when nobody else uses it."""
+        self.database.close()
+
+    def ready(self) -> dict[str, bool]:
+        """What `/readyz` asks. Raises Refusal when the database cannot be reached."""
+        with self.database.connection() as connection:
+            connection.execute("select 1")
+        return {"database": True, "schema": True, **self.prepared}
+
+    def _prepare(self) -> None:
+        for name, step in (("demonstration", self._load_demonstration), ("kernels", self._warm)):
+            try:
+                step()
+                self.prepared[name] = True
+            except TongchouError as error:
+                _log.error("not prepared", step=name, code=error.code, message=error.message)
+            except Exception as fault:  # noqa: BLE001 - /readyz says it; the log says where
+                _log.error("not prepared", step=name, fault=type(fault).__name__)
+        _log.info("ready", **self.prepared)
+
+    def _load_demonstration(self) -> None:
+        """Fills an empty database with the demonstration city, where this installation has one."""
+        wanted = self.options.demonstration and not self.options.production
+        if wanted and self.is_empty() and find_spec(DEMONSTRATION) is not None:
+            load: Callable[[Platform, AccessService], object] = import_module(DEMONSTRATION).load
+            load(self.platform, self.access)
+
+    def is_empty(self) -> bool:
+        """Whether no region is known yet."""
+        return not self.platform.regimes.regions() and not self.access.operators()
+
+    def _warm(self) -> None:
+        """Loads and compiles what the first settlement would otherwise wait for."""
+        self.platform.warm()
+
+    def _check_operators(self) -> None:
+        if self.access.demonstration_operators():
+            raise Refusal("not-for-production", "operators of the demonstration can sign in here",
+                          "operator", "", "Use a database of its own for production, or disable "
+                          "them.")
+
+
+def _check_environment(options: Options) -> None:
+    """What production cannot do without."""
+    missing = {
+        PROXY_VARIABLE: "the addresses of the proxy that ends TLS, as in 10.0.0.5",
+        KEY_FILE_VARIABLE: "the key file that seals personal data, kept apart from the database",
+    }
+    for name, what in missing.items():
+        if not options.environment.get(name):
+            raise Refusal("not-for-production", f"{name} is not set: {what}", name, "",
+                          f"Set {name}; docs/http-api.md, Production, tells how.")
+
+
