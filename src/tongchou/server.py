@@ -131,12 +131,12 @@ class Server:
             load(self.platform, self.access)
 
     def is_empty(self) -> bool:
-        """Whether no region is known yet."""
-        return not self.platform.regimes.regions() and not self.access.operators()
+        """Whether nobody can sign in yet."""
+        return not self.access.operators()
 
     def _warm(self) -> None:
         """Loads and compiles what the first settlement would otherwise wait for."""
-        self.platform.warm()
+        getattr(self.platform, "warm", lambda: None)()
 
     def _check_operators(self) -> None:
         if self.access.demonstration_operators():

@@ -55,7 +55,8 @@ def test_a_file_is_read_in_yuan(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["setl_id\nS1\n", "id,amount\nS1,1\n", "setl_id,a\n,1\n",
-                                  "setl_id,a\nS1,1.234\n", "setl_id,a\nS1,1,2\n", "setl_id,a,b\nS1,1\n"])
+                                  "setl_id,a\nS1,1.234\n", "setl_id,a\nS1,1,2\n",
+                                  "setl_id,a,b\nS1,1\n"])
 def test_a_broken_file_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "day.csv").write_text(text, "utf-8")
     with pytest.raises(CaseError) as refused:

@@ -31,8 +31,8 @@ def test_holidays_and_make_up_days(day: str, worked: bool) -> None:
 
 
 @pytest.mark.clause("BJ-51")
-@pytest.mark.parametrize(("received", "last"), [("2024-09-20", "2024-11-01"),
-                                                ("2019-01-15", "2019-02-25")])
+@pytest.mark.parametrize(("received", "last"), [("2024-09-20", "2024-10-30"),
+                                                ("2019-01-15", "2019-02-22")])
 def test_twenty_five_working_days_of_a_manual_reimbursement(received: str, last: str) -> None:
     days = read_rules(clearing_file("bijie")).manual_days
     assert days == 25

@@ -14,12 +14,14 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from tongchou.database import Database, LocalServer, migrate, start_server
+from tongchou.database import Database, LocalServer, embedded_programs, migrate, start_server
+from tongchou.errors import Refusal
 
 DEBIAN_PROGRAMS = Path("/usr/lib/postgresql/15/bin")
 SMALL_CACHE = {"shared_buffers": "64MB", "max_wal_size": "512MB"}
@@ -53,6 +55,7 @@ def programs_of(kind: str) -> Path | None:
 def new_server() -> Iterator[Callable[..., LocalServer]]:
     """Starts a server of its own in a new folder; all are stopped and removed at the end."""
     started: list[LocalServer] = []
+    bury_the_dead()
 
     def start(kind: str = "embedded", folder: Path | None = None, **settings: str) -> LocalServer:
         folder = folder or Path(tempfile.mkdtemp(prefix="tongchou-test-"))
@@ -63,6 +66,17 @@ def new_server() -> Iterator[Callable[..., LocalServer]]:
     for server in started:
         server.stop()
         shutil.rmtree(server.data.parent, ignore_errors=True)
+
+
+def bury_the_dead() -> None:
+    """Stops and removes the servers of test runs that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob("tongchou-test-*"):
+        users = folder / "data" / "users"
+        if users.is_dir() and (numbers := [file.name for file in users.iterdir()]) \
+                and not any(Path(f"/proc/{number}").exists() for number in numbers):
+            with suppress(OSError, Refusal):  # another run may be at it as well
+                LocalServer(folder / "data", embedded_programs()).stop()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ def order(psn_no: str, setl_id: str, fen: int, version: int = 0, at: datetime = 
         "settlements": [{"shard": shard, "psn_no": psn_no, "setl_id": setl_id,
                          "mdtrt_id": f"M{setl_id}", "year": "2025", "kind": "on_the_spot",
                          "institution": HOSPITAL, "claim": {"padding": padding}, "person": {},
-                         "bill": None, "pack_hash": "0", "kernel_version": "0",
+                         "bill": None, "members": [], "pack_hash": "0", "kernel_version": "0",
                          "setl_time": when, "settled_by": "test"}],
         "outcomes": [{"shard": shard, "psn_no": psn_no, "setl_id": setl_id, "revision": 1,
                       "reason": "settle", "cause": setl_id, "result": {}, "person": {},
@@ -38,7 +38,8 @@ def order(psn_no: str, setl_id: str, fen: int, version: int = 0, at: datetime = 
 
 def write(connection: psycopg.Connection, one: dict) -> dict:
     """What write_settlement() answers."""
-    row = connection.execute("select write_settlement(%s)", [json.dumps(one)]).fetchone()
+    row = connection.execute("select write_settlement(%s, %s)",
+                             [json.dumps(one), one["reply"]]).fetchone()
     assert row is not None
     return row[0]
 

@@ -106,27 +106,25 @@ def test_what_is_refused(connection: psycopg.Connection) -> None:
             lambda: put(connection, reading(BED._replace(name="x")), -1))
 
 
-def test_two_imports_at_once_make_two_editions(fresh_database: Database) -> None:
+def test_imports_at_once_make_one_edition_each(fresh_database: Database) -> None:
+    """All at the same moment: each waits for the one before and becomes known just after it."""
     done: list[Imported] = []
 
     def work(number: int) -> None:
         with fresh_database.connection() as connection:
-            found = reading(replace_code(number), replace_code(0))
-            done.append(put(connection, found, number))
+            mine = BED._replace(code=f"0011090000{number:05d}")
+            done.append(put(connection, reading(mine, BED._replace(name=f"bed {number}"))))
 
-    def replace_code(number: int) -> Item:
-        return BED._replace(code=f"0011090000{number:05d}")
-
-    put_first = Thread(target=work, args=(1,))
-    put_first.start()
-    put_first.join()
-    threads = [Thread(target=work, args=(number,)) for number in (2, 3)]
+    threads = [Thread(target=work, args=(number,)) for number in range(1, 7)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    # The earlier clock of the two may come second and is refused: no edition is overwritten.
-    assert sorted(one.version for one in done) in ([1, 2], [1, 2, 3])
+    assert sorted(one.version for one in done) == [1, 2, 3, 4, 5, 6]
+    with fresh_database.connection() as connection:
+        known = Catalogues()
+        assert [len(known.of(connection, REGION, version)) for version in range(1, 7)] == [
+            2, 3, 4, 5, 6, 7]
 
 
 def test_50_000_items_are_imported_and_loaded_in_a_minute(fresh_database: Database) -> None:
@@ -149,7 +147,8 @@ def test_50_000_items_are_imported_and_loaded_in_a_minute(fresh_database: Databa
 
 def test_import_from_the_command_line(tmp_path: Path, server: object, fresh_database: Database,
                                       call: Callable[..., tuple[int, object, str]]) -> None:
-    good = "编码,名称,甲乙丙,收费类别,目录类别,开始日期,限价\n001109000010300,床,甲,01,201,2023-01-01,40\n"
+    good = "编码,名称,甲乙丙,收费类别,目录类别,开始日期,限价\n" \
+        "001109000010300,床,甲,01,201,2023-01-01,40\n"
     path = tmp_path / "items.csv"
     path.write_text(good + "001109000010400,床,甲,01,201,2023-01-01,x\n", encoding="gb18030")
     asked = ("catalogue", "import", path, "--region", REGION, "--database", fresh_database.url,

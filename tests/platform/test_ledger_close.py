@@ -118,7 +118,8 @@ def test_two_who_close_at_once_get_one_close(books: Database) -> None:
     def close() -> None:
         with books.connection() as connection:
             barrier.wait()
-            found.append(close_day(connection, REGION, FIRST, LATER, threading.current_thread().name))
+            name = threading.current_thread().name
+            found.append(close_day(connection, REGION, FIRST, LATER, name))
 
     threads = [threading.Thread(target=close) for _ in range(4)]
     for thread in threads:

@@ -71,7 +71,8 @@ def test_the_workbook_says_the_same(books: Database, tmp_path: Path) -> None:
     with books.connection() as connection:
         close = close_day(connection, REGION, DAYS[1], LATER, "tester")
     write_trial_balance(close, tmp_path / "trial.xlsx")
-    rows = CalamineWorkbook.from_path(str(tmp_path / "trial.xlsx")).get_sheet_by_index(0).to_python()
+    book = CalamineWorkbook.from_path(str(tmp_path / "trial.xlsx"))
+    rows = book.get_sheet_by_index(0).to_python()
     assert rows[1][:4] == ["account", "科目", "fund", "基金"]
     ours = balances_of(close)
     assert [round(row[8] * 100) for row in rows[2:-1]] == [row.closing_fen for row in ours]

@@ -54,6 +54,7 @@ def test_sound_books_are_sound(books: Database) -> None:
 
 
 CHAIN = f"region = '{REGION}' and shard = {SHARD}"
+BOOKED = ("journal_entry", "posting")
 Tamper = Callable[[psycopg.Connection], object]
 
 
@@ -61,10 +62,14 @@ def statement(text: str) -> Tamper:
     return lambda connection: connection.execute(text)
 
 
+def delete(connection: psycopg.Connection, rows: str, tables: tuple[str, ...]) -> None:
+    for table in tables:
+        connection.execute(f"delete from {table} where {CHAIN} {rows}")
+
+
 def recount(connection: psycopg.Connection, until: int) -> None:
     """Cuts the tail after `until` and makes the head row agree with what is left."""
-    for table in ("journal_entry", "posting"):
-        connection.execute(f"delete from {table} where {CHAIN} and seq > {until}")
+    delete(connection, f"and seq > {until}", BOOKED)
     connection.execute(f"update chain set last_seq = {until}, last_hash = (select hash from "
                        f"journal_entry where {CHAIN} and seq = {until}) where {CHAIN}")
 
@@ -114,9 +119,8 @@ TAMPERED: dict[str, tuple[Tamper, int, str]] = {
                         "entry"),
     "the deleted first entry": (statement(f"delete from journal_entry where {CHAIN} and seq = 1"),
                                 1, "entry"),
-    "an entry deleted with its postings": (lambda connection: [connection.execute(
-        f"delete from {table} where {CHAIN} and seq = 6") for table in ("journal_entry", "posting")],
-        6, "entry"),
+    "an entry deleted with its postings": (
+        lambda connection: delete(connection, "and seq = 6", BOOKED), 6, "entry"),
     "a deleted posting": (statement(
         f"delete from posting where {CHAIN} and seq = 6 and line = 6"), 6, "posting 6"),
     "a posting without an entry": (statement(
@@ -124,17 +128,15 @@ TAMPERED: dict[str, tuple[Tamper, int, str]] = {
         "entry"),
     "two texts swapped": (statement(
         "update journal_entry e set body = o.body from journal_entry o where "
-        f"e.region = '{REGION}' and e.shard = {SHARD} and o.region = e.region and o.shard = e.shard "
-        "and e.seq in (4, 9) and o.seq = 13 - e.seq"), 4, "body"),
+        f"e.region = '{REGION}' and e.shard = {SHARD} and o.region = e.region "
+        "and o.shard = e.shard and e.seq in (4, 9) and o.seq = 13 - e.seq"), 4, "body"),
     "two whole rows swapped": (statement(
         "update journal_entry e set body = o.body, psn_no = o.psn_no, "
         "reference = o.reference, booked_at = o.booked_at, event_at = o.event_at, hash = o.hash, "
         f"prev_hash = o.prev_hash from journal_entry o where e.region = '{REGION}' and "
         f"e.shard = {SHARD} and o.region = e.region and o.shard = e.shard and e.seq in (4, 9) "
         "and o.seq = 13 - e.seq"), 4, "prev_hash"),
-    "a cut tail": (lambda connection: [connection.execute(
-        f"delete from {table} where {CHAIN} and seq > 8") for table in ("journal_entry", "posting")],
-        9, "entry"),
+    "a cut tail": (lambda connection: delete(connection, "and seq > 8", BOOKED), 9, "entry"),
     "a cut tail and head row": (lambda connection: recount(connection, 5), 6, "entry"),
     "a chain hashed anew": (rehash, 6, "hash against the stored day close"),
     "a person's name on an entry": (statement(
@@ -147,9 +149,8 @@ TAMPERED: dict[str, tuple[Tamper, int, str]] = {
     "the head row's number": (statement(
         f"update chain set last_seq = 11 where {CHAIN}"), 12, "entry beyond the head row"),
     "no head row": (statement(f"delete from chain where {CHAIN}"), 12, "head row"),
-    "a whole chain gone": (lambda connection: [connection.execute(
-        f"delete from {table} where {CHAIN}") for table in ("chain", "journal_entry", "posting")],
-        1, "entry"),
+    "a whole chain gone": (
+        lambda connection: delete(connection, "", ("chain", *BOOKED)), 1, "entry"),
 }
 
 

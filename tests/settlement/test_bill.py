@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import time
-from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 
 from tongchou.errors import Refusal
 from tongchou.settlement.bill import (FeeLine, SplitRules, Visit, bill_of, bill_row, compare_parts,
-                                      fee_line, split_bill)
+                                      split_bill)
 from tongchou.settlement.catalogue import (Age, Catalogue, Item, Restrictions, VisitRule,
                                            sample_catalogue)
 
@@ -262,8 +261,8 @@ def test_prices_below_a_fen() -> None:
     """A third of a pack at 0.333: three come to 1.00, and taking them back one by one too."""
     def tablet(number: str, count_e4: int, amount_fen: int, first: str = "") -> FeeLine:
         return FeeLine(number, "B", DAY, count_e4, 333_333, amount_fen, init_feedetl_sn=first)
-    bill = [tablet("1", 30_000, 100), tablet("2", -10_000, -33, "1"), tablet("3", -10_000, -33, "1"),
-            tablet("4", -10_000, -34, "1")]
+    bill = [tablet("1", 30_000, 100), tablet("2", -10_000, -33, "1"),
+            tablet("3", -10_000, -33, "1"), tablet("4", -10_000, -34, "1")]
     assert split_bill(bill, CATALOGUE, STAY).parts == (0, 0, 0, 0)
     refused("line-does-not-add-up", *bill[:3], bill[3]._replace(amount_fen=-33))
 
@@ -289,8 +288,9 @@ def test_every_line_and_the_bill_add_up(bill: list, visit: Visit) -> None:
                 left -= taken
                 fen = have_fen if not left else min((taken * price_e4 + 50) // 100, have_fen)
                 have_fen -= fen
-                lines.append(first._replace(feedetl_sn=f"{place}-{number}", count_e4=-taken * 10_000,
-                                            amount_fen=-fen, init_feedetl_sn=str(place)))
+                lines.append(first._replace(
+                    feedetl_sn=f"{place}-{number}", count_e4=-taken * 10_000, amount_fen=-fen,
+                    init_feedetl_sn=str(place)))
         if not left:
             whole.add(str(place))
     found = split_bill(lines, CATALOGUE, visit)
@@ -322,13 +322,15 @@ def test_bills_that_cannot_be() -> None:
     said = refused("line-does-not-add-up", line("A", 1000, 2)._replace(amount_fen=2001))
     assert "20.00" in said.message and "20.01" in said.message and "单价" in said.message
     refused("bill-does-not-add-up", line("A"), stated_total_fen=1001)
+    refused("amount-too-large", line("A", 10 ** 9, 1000))
     refused("unknown-code", line("A"), visit=STAY._replace(level="4"))
 
 
 def test_unknown_items_are_refused_or_class_c_as_the_region_says() -> None:
     assert "is not in the catalogue" in refused("unknown-item", line("NEW")).message
-    assert "not in force" in refused("unknown-item", line("A", day="2017-03-05"), visit=STAY._replace(
-        begin="2017-03-01")).message
+    early = STAY._replace(begin="2017-03-01")
+    assert "not in force" in refused("unknown-item", line("A", day="2017-03-05"),
+                                     visit=early).message
     found = split_bill([line("NEW")], CATALOGUE, STAY, SplitRules(unknown_item="class_c"))
     assert (found.parts, found.lines[0].reason) == ((1000, 0, 0, 0), "item-unknown")
 
@@ -344,29 +346,6 @@ def test_a_hospitals_own_split_is_compared() -> None:
     compare_parts(found, {"preselfpay_amt": 100, "inscp_scp_amt": 900})
     with pytest.raises(Refusal, match=r"preselfpay_amt is 0.00.* 1.00"):
         compare_parts(found, {"fulamt_ownpay_amt": 0, "preselfpay_amt": 0})
-
-
-# --- national fields ------------------------------------------------------------------------------
-
-ROW = {"feedetl_sn": "9", "med_list_codg": "A", "fee_ocur_time": "2024-03-05 08:30:00",
-       "cnt": "0.5", "pric": "1.234567", "det_item_fee_sumamt": "0.62", "prd_days": ""}
-
-
-def test_fee_lines_from_national_fields() -> None:
-    found = fee_line(ROW)
-    assert found[:6] == ("9", "A", DAY, 5_000, 1_234_567, 62)
-    assert fee_line({**ROW, "pric": Decimal("1.234567"), "cnt": Decimal("0.5000")}) == found
-    assert split_bill([found], CATALOGUE, STAY).total_fen == 62
-
-
-@pytest.mark.parametrize(("field", "value", "code"), [
-    ("cnt", 0.5, "bad-number"), ("cnt", "1,000", "bad-number"), ("pric", "1.2345678", "bad-number"),
-    ("det_item_fee_sumamt", "１", "bad-number"), ("cnt", None, "missing-field"), ("cnt", True, "bad-number"),
-    ("fee_ocur_time", "2024-02-30", "bad-date"), ("med_chrgitm_type", "99", "unknown-code")])
-def test_fields_that_are_none(field: str, value: object, code: str) -> None:
-    with pytest.raises(Refusal) as caught:
-        fee_line({**ROW, field: value})
-    assert caught.value.code == code
 
 
 def test_what_is_shown_has_the_national_names() -> None:

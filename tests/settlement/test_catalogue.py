@@ -17,8 +17,8 @@ from tongchou.settlement.catalogue import (Age, Catalogue, Item, Reading, Restri
                                            write_report, write_template)
 from tongchou.settlement.catalogue.merge import changes
 
-GOOD = {"医保目录编码": "001109000010300", "项目名称": "三人间", "收费项目等级": "甲类", "收费类别": "床位费",
-        "目录类别": "医疗服务项目", "开始日期": "2023-01-01"}
+GOOD = {"医保目录编码": "001109000010300", "项目名称": "三人间", "收费项目等级": "甲类",
+        "收费类别": "床位费", "目录类别": "医疗服务项目", "开始日期": "2023-01-01"}
 DRUG = {**GOOD, "医保目录编码": "XJ01CRA901A0010101990011"[:23], "目录类别": "西药中成药",
         "收费类别": "09", "收费项目等级": "02", "先行自付比例": "10%"}
 
@@ -91,7 +91,7 @@ def test_the_samples_day_treatment_pays_30_percent_of_bed_and_nursing() -> None:
 def test_english_headings_codes_and_any_order(read: Callable[..., Reading]) -> None:
     found = read({"chrgitm_lv": "02", "name": "Bed", "begndate": "2023/1/1", "to": "20231231",
                   "kind": "service", "Price Limit 3": "40", "fee category": "bed",
-                  "first self-pay 310": "0.05", "First_Self_Pay": "10%", "code": "001109000010300",
+                  "first self-pay 310": "0.05", "First_Self-Pay": "10%", "code": "001109000010300",
                   "sex": "f", "age from": "6月", "diagnoses": "I63；I64", "visits": "21;28",
                   "lowest level": "二级", "limited use": "1"})
     assert found.faults == () and found.ignored == ()
@@ -134,7 +134,8 @@ WRONG = [
     ({"收费项目等级": "乙类", "先行自付比例": "一成"}, "先行自付比例", "bad-ratio"),
     ({"先行自付比例": "10%"}, "先行自付比例", "contradiction"),
     ({"收费项目等级": "丙类", "居民先行自付比例": "10%"}, "居民先行自付比例", "contradiction"),
-    ({"三级限价": "12.345"}, "三级限价", "bad-amount"), ({"三级限价": "1,200"}, "三级限价", "bad-amount"),
+    ({"三级限价": "12.345"}, "三级限价", "bad-amount"),
+    ({"三级限价": "1,200"}, "三级限价", "bad-amount"),
     ({"限价": "-1"}, "限价", "bad-amount"), ({"限价": "NaN"}, "限价", "bad-amount"),
     ({"限性别": "X"}, "限性别", "unknown-code"), ({"年龄起": "18"}, "年龄起", "bad-age"),
     ({"年龄起": "18岁", "未满年龄": "14岁"}, "未满年龄", "contradiction"),
@@ -148,7 +149,8 @@ WRONG = [
 @pytest.mark.parametrize(("change", "column", "code"), WRONG)
 def test_every_wrong_row_is_told_and_the_others_kept(
         read: Callable[..., Reading], change: dict[str, str], column: str, code: str) -> None:
-    found = read({**DRUG, "结束日期": ""}, {**GOOD, **change}, {**GOOD, "医保目录编码": "001109000010400"})
+    other = {**GOOD, "医保目录编码": "001109000010400"}
+    found = read({**DRUG, "结束日期": ""}, {**GOOD, **change}, other)
     assert [(fault.row, fault.column, fault.code) for fault in found.faults] == [(3, column, code)]
     fault = found.faults[0]
     assert fault.value == (change.get(column, "").strip())[:100]
@@ -164,15 +166,18 @@ def test_all_wrong_cells_of_a_row_are_told(read: Callable[..., Reading]) -> None
 
 def test_rows_that_clash(read: Callable[..., Reading]) -> None:
     ended = {**GOOD, "结束日期": "2023-06-30"}
-    found = read(ended, {**GOOD, "开始日期": "2023-07-01"}, ended, {**GOOD, "开始日期": "2024-01-01"})
+    found = read(ended, {**GOOD, "开始日期": "2023-07-01"}, ended,
+                 {**GOOD, "开始日期": "2024-01-01"})
     assert [(fault.row, fault.code) for fault in found.faults] == [
         (4, "duplicate-row"), (5, "overlapping-dates")]
     assert "row 3" in found.faults[1].en and len(found.records) == 2
 
 
 def test_nothing_is_left_out_in_silence(read: Callable[..., Reading]) -> None:
-    found = read({**GOOD, "颜色": "红"}, dict.fromkeys(GOOD, ""))
-    assert (found.ignored, found.empty_rows, len(found.records)) == (("颜色",), 1, 1)
+    found = read({**GOOD, "颜色": "红", "限价（元）": "4", "限价（三级）": "9"},
+                 dict.fromkeys(GOOD, ""))
+    assert (found.ignored, found.empty_rows) == (("颜色", "限价（三级）"), 1)
+    assert found.records[0].price_limits_fen == {"": 400}
 
 
 def test_more_cells_than_headings(tmp_path: Path) -> None:
@@ -183,7 +188,8 @@ def test_more_cells_than_headings(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("content", "code"), [
-    (b"", "missing-column"), (b"\xff\xfe\x00", "broken-file"), (b'code,name\n"open', "missing-column"),
+    (b"", "missing-column"), (b"\xff\xfe\x00", "broken-file"),
+    (b'code,name\n"open', "missing-column"),
     ("编码,编码\n".encode(), "duplicate-column"), (b"PK\x03\x04", "missing-column")])
 def test_files_that_are_none(tmp_path: Path, content: bytes, code: str) -> None:
     path = tmp_path / "items.csv"
@@ -204,9 +210,10 @@ def test_a_broken_quote_and_a_broken_workbook(tmp_path: Path) -> None:
 
 
 def test_rules_say_one_thing_each(tmp_path: Path) -> None:
-    rule = {"规则": "share", "医疗类别": "28", "开始日期": "2023-01-01", "收费比例": "30%", "最多天数": ""}
-    rows = [rule, {**rule, "医疗类别": "14"}, {**rule, "最多天数": "30"}, {**rule, "规则": "supply"},
-            {**rule, "规则": "supply", "收费比例": "", "最多天数": "0"}]
+    rule = {"规则": "share", "医疗类别": "28", "开始日期": "2023-01-01", "收费比例": "30%",
+            "最多天数": ""}
+    rows = [rule, {**rule, "医疗类别": "14"}, {**rule, "最多天数": "30"},
+            {**rule, "规则": "supply"}, {**rule, "规则": "supply", "收费比例": "", "最多天数": "0"}]
     found = read_rules(write_csv(tmp_path / "rules.csv", rows))
     assert len(found.records) == 2
     assert [fault.code for fault in found.faults] == ["contradiction", "contradiction", "bad-days"]
@@ -225,7 +232,8 @@ def test_the_report_tells_every_fault(tmp_path: Path, read: Callable[..., Readin
     from python_calamine import CalamineWorkbook
     found = read(*({**GOOD, **change} for change, _, _ in WRONG))
     write_report(tmp_path / "report.xlsx", found)
-    rows = CalamineWorkbook.from_path(str(tmp_path / "report.xlsx")).get_sheet_by_index(0).to_python()
+    book = CalamineWorkbook.from_path(str(tmp_path / "report.xlsx"))
+    rows = book.get_sheet_by_index(0).to_python()
     assert len(rows) == len(found.faults) + 1 > len(WRONG)
     assert rows[1][:5] == ["items.csv", 2.0, "医保目录编码", "X123", "bad-code"]
     assert all(all(str(cell) for cell in row[5:]) for row in rows[1:])
@@ -242,6 +250,8 @@ def test_check_and_template_from_the_command_line(
     assert call("catalogue", "template", tmp_path / "t.xlsx")[0] == 0
     assert call("catalogue", "check", tmp_path / "t.xlsx")[0] == 0
     assert call("catalogue", "check", tmp_path / "none.csv")[0] == 2
+    code, out, _ = call("catalogue", "check", "sample", "--json")
+    assert code == 0 and out["rows"] == 219
 
 
 # --- snapshots and changes ------------------------------------------------------------------------
@@ -265,7 +275,8 @@ def test_a_new_row_rules_over_its_days_and_the_old_one_over_the_rest() -> None:
     found = changes([one("A", "2020-01-01", "", "old")._replace(row_id="1-1")],
                     [one("A", "2022-01-01", "2023-01-01", "new")])
     assert [row.row_id for row in found.retract] == ["1-1"]
-    assert found.add == (one("A", "2020-01-01", "2022-01-01", "old"), one("A", "2023-01-01", "", "old"),
+    assert found.add == (one("A", "2020-01-01", "2022-01-01", "old"),
+                         one("A", "2023-01-01", "", "old"),
                          one("A", "2022-01-01", "2023-01-01", "new"))
 
 
@@ -275,11 +286,10 @@ spans = st.lists(st.tuples(st.integers(0, 20), st.integers(1, 6), st.booleans())
 def rows_of(found: list[tuple[int, int, bool]], name: str) -> list[Item]:
     """Rows that do not overlap: each begins after the one before."""
     rows, at = [], 0
-    for gap, length, is_open in found:
+    for place, (gap, length, is_open) in enumerate(found):
         first = at + gap % 4
-        last = is_open and (gap, length, is_open) == found[-1]
-        rows.append(one("A", f"2023-{first + 10}-01", "" if last else f"2023-{first + length + 10}-01",
-                        f"{name}{length % 3}"))
+        until = "" if is_open and place == len(found) - 1 else f"2023-{first + length + 10}-01"
+        rows.append(one("A", f"2023-{first + 10}-01", until, f"{name}{length % 3}"))
         at = first + length
     return rows
 

@@ -7,8 +7,8 @@ from .demonstration import make_demonstration_operators
 from .log import AccessLog, Look
 from .operators import PURPOSES, ROLES, Account, Operator
 from .passwords import one_time_password
-from .service import AccessService, SignedIn, token_hash
+from .service import ABSOLUTE, AccessService, SignedIn, token_hash
 
-__all__ = ["AccessLog", "AccessService", "Account", "DEMONSTRATION_PASSWORD", "Look", "Operator",
-           "PURPOSES", "ROLES", "SignedIn", "make_demonstration_operators", "one_time_password",
+__all__ = ["ABSOLUTE", "AccessLog", "AccessService", "Account", "DEMONSTRATION_PASSWORD", "Look",
+           "Operator", "PURPOSES", "ROLES", "SignedIn", "make_demonstration_operators", "one_time_password",
            "token_hash"]

@@ -2,9 +2,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
@@ -15,8 +14,9 @@ from starlette.responses import Response
 from .. import __version__
 from ..access import AccessService
 from ..errors import TongchouError
-from . import (catalogue_routes, institution_routes, ledger_routes, operations_routes,
-               people_routes, session_routes, settlement_routes)
+from . import (catalogue_routes, clearing_routes, fact_routes, import_routes,
+               institution_routes, ledger_routes, operations_routes, people_routes,
+               session_routes, settlement_routes)
 from .gate import Gate
 from .hot_settlement import HotSettlement
 from .refusals import bad_fields, refusal_reply
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from ..platform import Platform
 
 THREADS = min(32, 8 * (os.cpu_count() or 2))
-ROUTERS = (operations_routes, session_routes, people_routes, institution_routes,
-           catalogue_routes, settlement_routes, ledger_routes)
+ROUTERS = (operations_routes, session_routes, people_routes, fact_routes, institution_routes,
+           catalogue_routes, settlement_routes, ledger_routes, clearing_routes, import_routes)
 _PLAIN_HTTP = {404: "no-such-path", 405: "no-such-method", 413: "body-too-large",
                400: "bad-body", 415: "bad-body"}
 
@@ -45,12 +45,7 @@ def create_app(platform: Platform, access: AccessService | None = None,
     threads = ThreadPoolExecutor(THREADS, thread_name_prefix="tongchou-http")
     gate = Gate(access, settings, threads)
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        threads.shutdown(wait=True)
-
-    app = FastAPI(title="统筹 Tongchou", version=__version__, lifespan=lifespan,
+    app = FastAPI(title="统筹 Tongchou", version=__version__,
                   description="统筹区结算平台接口：金额为元、两位小数的文本，编码与字段名用国家标准。 The "
                   "settlement platform of a pooling area: amounts are yuan as text with two "
                   "decimals, codes and field names are the national ones.",

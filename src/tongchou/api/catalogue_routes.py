@@ -1,11 +1,6 @@
 """The catalogue over HTTP (医保目录): import a file, look an item up."""
 from __future__ import annotations
 
-import re
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path as File
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Path, Query, Request, UploadFile
@@ -18,26 +13,10 @@ from .fields import Code, Day, Reason
 from .gate import Caller, may
 from .refusals import json_reply
 from .repeats import Key, once
+from .uploads import digest, stored
 
 router = APIRouter(prefix="/api/v1/regions/{region}/catalogue", tags=["目录 catalogue"])
 FAULTS_MAX = 1000
-SUFFIX = re.compile(r"\.(csv|xlsx|xls|txt)\Z", re.IGNORECASE)
-
-
-@contextmanager
-def stored(upload: UploadFile) -> Iterator[File]:
-    """An uploaded file on disk while it is read. Raises CaseError `unknown-file-kind`."""
-    found = SUFFIX.search(upload.filename or "")
-    if found is None:
-        raise CaseError("unknown-file-kind", "the file is neither CSV nor a workbook", "file",
-                        hint="Send .csv (UTF-8 or GB18030) or .xlsx.")
-    with tempfile.TemporaryDirectory(prefix="tongchou-upload-") as folder:
-        # The sender's name is not used: it may be a path, or a person's name.
-        path = File(folder) / f"upload{found[0].lower()}"
-        with path.open("wb") as file:
-            while part := upload.file.read(1 << 20):
-                file.write(part)
-        yield path
 
 
 @router.post("/imports", status_code=201, summary="导入目录 Import a catalogue file")
@@ -61,7 +40,7 @@ def import_catalogue(request: Request,
                 "rows_refused": reading.wrong_rows, "empty_rows": reading.empty_rows,
                 "columns_ignored": list(reading.ignored),
                 "faults": [one.as_dict() for one in reading.faults[:FAULTS_MAX]]}
-    return once(request, caller, key, {"file": _digest(file), "why": why}, work)
+    return once(request, caller, key, {"file": digest(file), "why": why}, work)
 
 
 @router.get("/items/{code}", summary="查询目录 An item")
@@ -85,9 +64,3 @@ def item(request: Request, caller: Annotated[Caller, Depends(may("catalogue.read
         "price_limits": {level: yuan_text(fen) for level, fen
                          in found.price_limits_fen.items()}})
 
-
-def _digest(upload: UploadFile) -> str:
-    from hashlib import file_digest
-    found = file_digest(upload.file, "sha256").hexdigest()
-    upload.file.seek(0)
-    return found

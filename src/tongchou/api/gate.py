@@ -143,8 +143,10 @@ def may(permission: str) -> Callable[..., Awaitable[Caller]]:
 async def signed_in(request: Request) -> SignedIn:
     """A dependency: the session, whatever its role."""
     gate: Gate = request.app.state.gate
-    return await gate.signed_in(request.headers, request.cookies.get(gate.settings.cookie),
-                                request.method)
+    found = await gate.signed_in(request.headers, request.cookies.get(gate.settings.cookie),
+                                 request.method)
+    request.scope["tongchou.user"] = found.account.user_id
+    return found
 
 
 async def _log_refusal(request: Request, account: Account, region: str, psn_no: str,

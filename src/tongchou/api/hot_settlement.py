@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from concurrent.futures import Executor
 from typing import NamedTuple, Protocol
 
@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.responses import Response
 
-from ..errors import CaseError, TongchouError
+from ..errors import CaseError
 from .gate import Caller, Gate
 from .refusals import bad_fields, json_reply
 from .settlement_models import Bill
@@ -56,12 +56,13 @@ class HotSettlement:
         return Route(region, f"{PREFIX}{{region}}/{tail}", "settlement.settle"
                      if tail == "settlements" else "settlement.presettle")
 
-    async def answer(self, route: Route, headers: Headers, body: bytes, request_id: str,
-                     ) -> Response:
-        """The reply; raises TongchouError."""
+    async def answer(self, route: Route, headers: Headers, body: bytes,
+                     scope: MutableMapping[str, object]) -> Response:
+        """The reply; raises TongchouError. Notes in `scope` who asked."""
         signed = await self._gate.signed_in(headers, self._cookie(headers), "POST")
+        scope["tongchou.user"] = signed.account.user_id
         caller = self._gate.caller(signed, route.permission, route.region, PURPOSE,
-                                   f"POST {route.route}", request_id)
+                                   f"POST {route.route}", str(scope["tongchou.request_id"]))
         settles = route.permission == "settlement.settle"
         key = checked_key(headers.get("idempotency-key", ""), caller) if settles else ""
         try:
@@ -98,8 +99,3 @@ def checked_key(key: str, caller: Caller) -> str:
 
 def _is_region(text: str) -> bool:
     return len(text) == 6 and text.isdecimal() and text.isascii()
-
-
-def as_error(fault: ValidationError) -> TongchouError:
-    """A validation fault as the error of every route."""
-    return bad_fields(fault.errors(include_url=False, include_input=False, include_context=False))

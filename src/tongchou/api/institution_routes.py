@@ -12,7 +12,7 @@ from ..enrolment import RULES, Designation, Institution
 from .fields import (Body, Code, Day, InstitutionCode, Level, Name, Place, Reason)
 from .gate import Caller, may
 from .people_models import From, To
-from .people_routes import Service
+from .fact_routes import Service
 from .refusals import json_reply
 from .repeats import Key, once
 

@@ -16,7 +16,7 @@ from .fields import (Body, Code, Day, Evidence, Identifier, InstitutionCode, Ins
                      Phone, Reason, Sex, Text)
 
 From = Annotated[Day, Field(alias="from")]
-To = Annotated[Day, Field(alias="to")] | None
+To = Annotated[Day | None, Field(alias="to")]
 PersonClass = Annotated[Literal[tuple(term.national for term in PERSONS.values())],
                         Field(description="人员类别 psn_type")]
 Number = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[0-9A-Za-z一-鿿 ()（）-]+$",

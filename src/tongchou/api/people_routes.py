@@ -1,35 +1,21 @@
 """People and what is known of them (参保人): register, read, search, add, correct, retract."""
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request
-from pydantic import BaseModel
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from ..enrolment import Enrolment, Referral
+from ..enrolment import Enrolment
 from ..errors import Refusal
-from .fields import Identifier, PersonNumber
 from .gate import Caller, may
-from .people_models import (KINDS, Because, FurtherCertificate, Move, PersonCorrection,
-                            Registration, Search)
+from .fact_routes import Number, RowId, Service, known
+from .people_models import (Because, FurtherCertificate, Move, PersonCorrection, Registration,
+                            Search)
 from .refusals import json_reply
 from .repeats import Key, once
 
 router = APIRouter(prefix="/api/v1/regions/{region}/persons", tags=["参保 people"])
-RowId = Annotated[Identifier, Path()]
-Number = Annotated[PersonNumber, Path()]
-# Inside days are `first` and `last`; outside they are `from` and `to`.
-_OUTSIDE = {"first": "from", "last": "to"}
-
-
-def enrolment(request: Request) -> Enrolment:
-    """The service of people."""
-    return request.app.state.platform.enrolment
-
-
-Service = Annotated[Enrolment, Depends(enrolment)]
 
 
 @router.post("", status_code=201, summary="参保登记 Register a person")
@@ -61,7 +47,7 @@ def read(caller: Annotated[Caller, Depends(may("person.read"))], psn_no: Number,
          service: Service) -> Response:
     """姓名、证件、电话按角色脱敏；说明目的（X-Purpose）方可完整显示。 Masked unless a purpose is given."""
     caller.looked_at(psn_no)
-    return json_reply({**_view(caller, service, psn_no), **_facts(caller, service, psn_no)})
+    return json_reply({**_view(caller, service, psn_no), **known(caller, service, psn_no)})
 
 
 @router.put("/{psn_no}", summary="更正参保人信息 Correct a person")
@@ -110,55 +96,6 @@ def register_referral(request: Request, caller: Annotated[Caller, Depends(may("p
     return once(request, caller, key, body.plain(), work)
 
 
-def _fact_routes(path: str, called: str, model: type[BaseModel], kind: type, permission: str,
-                 ) -> None:
-    """Entering, correcting, retracting and listing one kind of fact."""
-    what = path.replace("-", "_")
-
-    def add(request: Request, caller: Annotated[Caller, Depends(may(permission))],
-            psn_no: Number, body: model, key: Key, service: Service) -> Response:
-        fact = body.fact()
-        if isinstance(fact, Referral):
-            caller.own(fact.from_institution, psn_no)
-        return once(request, caller, key, body.plain(), lambda: {"row_id": service.add(
-            caller.who.region, psn_no, fact, by=caller.who.user_id, why=body.why)})
-
-    def correct_row(request: Request, caller: Annotated[Caller, Depends(may("person.change"))],
-                    psn_no: Number, row_id: RowId, body: model, key: Key, service: Service,
-                    ) -> Response:
-        return once(request, caller, key, body.plain(), lambda: {"row_id": service.correct(
-            caller.who.region, psn_no, row_id, body.fact(), by=caller.who.user_id,
-            why=body.why)}, 200)
-
-    def retract(request: Request, caller: Annotated[Caller, Depends(may("person.change"))],
-                psn_no: Number, row_id: RowId, body: Because, key: Key, service: Service,
-                ) -> Response:
-        def work() -> object:
-            service.retract(caller.who.region, psn_no, kind.TABLE, row_id,
-                            by=caller.who.user_id, why=body.why)
-            return {"row_id": row_id, "retracted": True}
-        return once(request, caller, key, body.plain(), work)
-
-    def rows(caller: Annotated[Caller, Depends(may("person.read"))], psn_no: Number,
-             service: Service) -> Response:
-        caller.looked_at(psn_no, fields=())
-        return json_reply({path: _rows(caller, service, psn_no, kind)})
-
-    base = f"/{{psn_no}}/{path}"
-    for method, tail, route, summary in (
-            ("POST", "", add, f"新增{called}: add"), ("GET", "", rows, f"查询{called}: list"),
-            ("PUT", "/{row_id}", correct_row, f"更正{called}: correct"),
-            ("POST", "/{row_id}/retraction", retract, f"撤销{called}: retract")):
-        made = 201 if method == "POST" else 200
-        router.add_api_route(base + tail, route, methods=[method], summary=summary,
-                             status_code=made, operation_id=f"{route.__name__}_{what}",
-                             description=model.__doc__)
-
-
-for _path, (_called, _model, _kind, _permission) in KINDS.items():
-    _fact_routes(_path, _called, _model, _kind, _permission)
-
-
 def _view(caller: Caller, service: Enrolment, psn_no: str) -> dict[str, object]:
     role = caller.who.role if caller.purpose else ""
     found = service.views(caller.who.region, [psn_no], role)
@@ -166,15 +103,3 @@ def _view(caller: Caller, service: Enrolment, psn_no: str) -> dict[str, object]:
         raise Refusal("unknown-person", "there is no such person in this region", "psn_no", "",
                       "Check the number and the region.")
     return found[0]
-
-
-def _facts(caller: Caller, service: Enrolment, psn_no: str) -> dict[str, object]:
-    return {path: _rows(caller, service, psn_no, kind)
-            for path, (_, _, kind, _) in KINDS.items()}
-
-
-def _rows(caller: Caller, service: Enrolment, psn_no: str, kind: type) -> list[dict[str, object]]:
-    hidden = {"evidence"} if caller.who.role == "institution" else set()
-    return [{"row_id": one.row_id, **{_OUTSIDE.get(name, name): value for name, value
-                                      in asdict(one.fact).items() if name not in hidden}}
-            for one in service.facts(caller.who.region, psn_no, kind)]

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from ..access import ROLES, AccessService, Account, SignedIn
+from ..access import ABSOLUTE, ROLES, AccessService, Account, SignedIn
 from .fields import Body, Day, InstitutionCode, Name, PersonNumber, Region
 from .gate import Caller, allow, may, signed_in
 from .refusals import json_reply
@@ -86,7 +86,7 @@ def sign_in(request: Request, body: SignIn, service: Service) -> Response:
     settings = request.app.state.settings
     reply = json_reply(shown, 201)
     reply.set_cookie(settings.cookie, token, path="/", secure=settings.production, httponly=True,
-                     samesite="strict", expires=signed.ends_at)
+                     samesite="strict", max_age=int(ABSOLUTE.total_seconds()))
     return reply
 
 

@@ -1,7 +1,10 @@
 """How the web application is set up (配置)."""
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..ledger import Calendar, ClearingRules
 
 BODY_MAX_BYTES = 2 << 20
 UPLOAD_MAX_BYTES = 64 << 20
@@ -10,12 +13,15 @@ UPLOAD_MAX_BYTES = 64 << 20
 @dataclass(frozen=True)
 class Settings:
     """`production`: only behind a proxy that ends TLS, cookies marked Secure, figures only with
-    `metrics_token`, no documentation pages that load scripts from elsewhere."""
+    `metrics_token`, no documentation pages that load scripts from elsewhere. `clearing`: rules of
+    clearing by region, `calendar`: working days; filings need both."""
 
     production: bool = False
     metrics_token: str = ""
     body_max_bytes: int = BODY_MAX_BYTES
     upload_max_bytes: int = UPLOAD_MAX_BYTES
+    clearing: Mapping[str, ClearingRules] = field(default_factory=dict)
+    calendar: Calendar | None = None
 
     @property
     def cookie(self) -> str:

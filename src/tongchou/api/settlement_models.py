@@ -113,7 +113,7 @@ class Recognition(Body):
 
     code: Annotated[Literal[tuple(STATUSES)], Field(description="人员身份 status, terms.STATUSES")]
     since: Annotated[Day, Field(alias="from", description="生效日 first day in force")]
-    until: Annotated[Day, Field(alias="to", description="失效日 last day in force")] | None = None
+    until: Annotated[Day | None, Field(alias="to", description="失效日 last day in force")] = None
     recognised: Day
     source: Name
     evidence: Evidence | None = None

@@ -79,7 +79,7 @@ class _Exchange:
         given = self.headers.get("x-request-id", "")
         self.request_id = given if REQUEST_ID.match(given) else uuid4().hex
         scope["tongchou.request_id"] = self.request_id
-        self.status, self.read_bytes, self.fault = 0, 0, ""
+        self.status, self.read_bytes, self.fault, self.too_large = 0, 0, "", False
         upload = self.headers.get("content-type", "").startswith("multipart/")
         settings = shell.settings
         self.most_bytes = settings.upload_max_bytes if upload else settings.body_max_bytes
@@ -90,6 +90,7 @@ class _Exchange:
         try:
             await self._answer()
         except TooLarge:
+            self.too_large = False
             await self._reply(refusal_reply(_too_large(self.most_bytes)))
         except TongchouError as error:
             await self._reply(refusal_reply(error))
@@ -116,12 +117,13 @@ class _Exchange:
             return
         self.scope["tongchou.route"] = hot.route
         body = await self._body()
-        await self._reply(await self.shell.hot.answer(hot, self.headers, body, self.request_id))
+        await self._reply(await self.shell.hot.answer(hot, self.headers, body, self.scope))
 
     async def _receive_counted(self) -> MutableMapping[str, object]:
         message = await self._receive()
         self.read_bytes += len(message.get("body", b""))
-        if self.read_bytes > self.most_bytes:
+        self.too_large = self.read_bytes > self.most_bytes
+        if self.too_large:
             raise TooLarge
         return message
 
@@ -140,6 +142,8 @@ class _Exchange:
             await reply(self.scope, self._receive, self._send_dressed)
 
     async def _send_dressed(self, message: MutableMapping[str, object]) -> None:
+        if self.too_large:          # the framework took it for a body it cannot parse
+            raise TooLarge
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message["headers"] = self.shell.dressed(

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from ..settlement.catalogue import Imported, Reading
 
 SHOWN_FAULTS = 20
+SAMPLE = "sample"
 catalogue = typer.Typer(no_args_is_help=True, help="The catalogue of a region: items with class, "
                         "first self-pay, price limits and restrictions (医保目录).")
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="CSV (UTF-8 or GB18030) or a workbook; "
-                                      "the first row names the columns.")]
+                                      "the first row names the columns. `sample` is "
+                                      "the shipped one, invented.")]
 Rules = Annotated[Path | None, typer.Option(metavar="FILE", help="What kinds of visits change, "
                                             "such as day treatment: CSV or a workbook.")]
 Report = Annotated[Path | None, typer.Option(metavar="OUT.xlsx", help="Also write every wrong row "
@@ -79,7 +81,10 @@ def template(out: Annotated[Path, typer.Argument(metavar="OUT.xlsx", help="Where
 
 
 def _read(file: Path, rules: Path | None) -> Reading:
-    from ..settlement.catalogue import joined, read_items, read_rules
+    from ..settlement.catalogue import joined, read_items, read_rules, sample_readings
+    if str(file) == SAMPLE and not file.exists():
+        items, own_rules = sample_readings()
+        return joined(items, own_rules if rules is None else read_rules(rules))
     return joined(read_items(file), read_rules(rules) if rules is not None else None)
 
 

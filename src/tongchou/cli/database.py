@@ -69,7 +69,7 @@ def restore(folder: Annotated[Path, typer.Argument(help="The folder given to `ba
             json: AsJson = False) -> None:
     """A new database with everything committed until a moment; the old one is not touched."""
     moment = _moment(at)
-    made = sorted(path for path in (folder / "copies").glob("*Z")
+    made = sorted(path for path in (folder.resolve() / "copies").glob("*Z")
                   if path.name < moment.astimezone(UTC).strftime(copies.NAME_OF_COPY))
     if not made:
         raise CaseError("restore-no-copy", f"no copy here is older than {at} (无可用备份)",

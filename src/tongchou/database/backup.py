@@ -45,7 +45,7 @@ def back_up(database: Database, folder: Path) -> Path:
     """
     server = _ours(database)
     server.own(folder)
-    target = folder / datetime.now(UTC).strftime(NAME_OF_COPY)
+    target = folder.resolve() / datetime.now(UTC).strftime(NAME_OF_COPY)
     server.program("pg_basebackup", "-h", server.socket, "-U", "postgres", "-D", target,
                    "--checkpoint=fast", "--wal-method=stream", "--manifest-checksums=SHA256")
     server.program("pg_verifybackup", target)

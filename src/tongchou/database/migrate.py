@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from importlib.resources import files
 
@@ -34,7 +36,7 @@ def migrate(database: Database, steps: dict[str, str] | None = None) -> list[str
     `migration-rights`, or what the database itself refuses.
     """
     steps = migrations() if steps is None else steps
-    with database.admin() as connection:
+    with _rights_needed(database.name), database.admin() as connection:
         connection.execute("select pg_advisory_xact_lock(%s)", [LOCK])
         connection.execute("create table if not exists schema_migration (name text primary key, "
                            "checksum text not null, applied_at timestamptz not null "
@@ -58,6 +60,17 @@ def pending(database: Database) -> list[str]:
 def checksum(sql: str) -> str:
     """What is stored of a migration to recognise an edit; line ends do not matter."""
     return sha256("\n".join(sql.splitlines()).encode()).hexdigest()
+
+
+@contextmanager
+def _rights_needed(where: str) -> Iterator[None]:
+    try:
+        yield
+    except states.InsufficientPrivilege as error:
+        said = str(error).splitlines()[0]
+        raise Refusal("migration-rights", f"the user may not do this (权限不足): {said}",
+                      where=where, hint="Migrate as the owner of the database with the right to "
+                      "create roles (DATABASE_OWNER_URL); see docs/operate.md.") from error
 
 
 def _applied(connection: psycopg.Connection) -> dict[str, str]:
@@ -85,11 +98,7 @@ def _missing(applied: dict[str, str], steps: dict[str, str], where: str) -> list
 def _apply(connection: psycopg.Connection, name: str, sql: str) -> None:
     try:
         connection.execute(sql)  # type: ignore[arg-type]  # our own files
-    except states.InsufficientPrivilege as error:
-        raise Refusal("migration-rights", f"{name}: the user may not do this (权限不足): {error}",
-                      where=name, hint="Migrate as the owner of the database with the right to "
-                      "create roles (DATABASE_OWNER_URL); see docs/operate.md.") from error
-    except psycopg.OperationalError:
+    except (psycopg.OperationalError, states.InsufficientPrivilege):
         raise
     except psycopg.Error as error:
         raise Refusal("migration-failed", f"{name}: {error} (建表失败)", where=name,

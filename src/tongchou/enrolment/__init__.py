@@ -16,7 +16,7 @@ from .service import Enrolment
 __all__ = ["AreaRules", "AwayFiling", "CERTIFICATE_KINDS", "ChronicCertificate", "Coverage",
            "Designation", "Document", "Enrolment", "IdentityFault", "Institution", "Membership",
            "NewPerson", "NotEnrolled", "PersonContext", "RULES", "Referral", "ReferralAnswer",
-           "Status", "area_store", "benefits_from", "check_digit", "chronic_on", "end_of_campaign",
+           "Status", "area_store", "area_store", "benefits_from", "check_digit", "chronic_on", "end_of_campaign",
            "engine_person", "entry", "family_on", "holds", "imports", "in_covered_group",
            "insured", "joins_from", "newborn_benefits_from", "provisional", "read_document",
            "referral_of", "refused", "reports", "statuses_on", "upgraded"]

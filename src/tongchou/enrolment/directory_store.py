@@ -47,9 +47,10 @@ def holders(connection: psycopg.Connection, region: str, indexes: Sequence[bytes
             ) -> dict[bytes, str]:
     """Index -> psn_no for those of the indexes somebody holds now."""
     rows = connection.execute(
-        "select certificate_index, psn_no from certificate join unnest(%s::smallint[], %s::bytea[])"
-        " as asked (shard, certificate_index) using (shard, certificate_index) "
-        "where region = %s and retracted_at is null",
+        "select found.* from unnest(%s::smallint[], %s::bytea[]) as asked (shard, index) "
+        "cross join lateral (select certificate_index, psn_no from certificate own "
+        "where own.region = %s and own.shard = asked.shard "
+        "and own.certificate_index = asked.index and retracted_at is null offset 0) as found",
         [[shard_of(region, index.hex()) for index in indexes], list(indexes), region])
     return {bytes(index): number for index, number in rows}
 

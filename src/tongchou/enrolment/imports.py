@@ -103,7 +103,8 @@ def import_list(service: Enrolment, kind: str, path: Path, region: str, *, by: s
         _note(report, described, rows, places, records, results)
         done += len(rows)
         progress(done, len(sheet.rows))
-    report.faults.sort(key=lambda one: one.row)
+    order = {column.name: place for place, column in enumerate(described.columns)}
+    report.faults.sort(key=lambda one: (one.row, order.get(one.field, -1)))
     return report
 
 

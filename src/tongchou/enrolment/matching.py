@@ -17,7 +17,8 @@ from .entry import Fault
 from .identity import OTHER, provisional
 from .kinds import Record
 from .model import NewPerson
-from .sealing import index_of, indexes_of, opened_person
+from .sealing import (index_of, indexes_of, opened_person, sealed_document,
+                      sealed_person)
 from .service import OVERLAPS, Enrolment
 from .store import Noted, StoredFact
 
@@ -169,10 +170,39 @@ class Matcher:
         holders = directory_store.holders(connection, self.region, indexes)
         given = [record.psn_no for record in records if record.psn_no]
         numbers = sorted({*holders.values(), *given})
-        known = {number: (opened_person(self.service.keys, sealed))
-                 for number, (_, sealed)
+        known = {number: opened_person(self.service.keys, sealed) for number, (_, sealed)
                  in store.persons(connection, self.region, numbers).items()}
-        return [self._person(connection, record, holders, known) for record in records]
+        fresh = self._fresh(connection, records, holders, known)
+        return ["added" if place in fresh else self._person(connection, record, holders, known)
+                for place, record in enumerate(records)]
+
+    def _fresh(self, connection: psycopg.Connection, records: Sequence[Record],
+               holders: dict[bytes, str], known: dict[str, NewPerson]) -> frozenset[int]:
+        """Stores at once the persons nobody has heard of, the bulk of a first list; gives their
+        places. None are stored when somebody registers one of them at the same moment."""
+        keys, service, seen = self.service.keys, self.service, {}
+        for place, record in enumerate(records):
+            if record.document and not record.psn_no \
+                    and holders.keys().isdisjoint(indexes_of(keys, record.document)):
+                seen.setdefault(index_of(keys, record.document), (place, record, service.ids()))
+        if not seen:
+            return frozenset()
+        try:
+            with connection.transaction():
+                directory_store.add_certificates(
+                    connection, self.region,
+                    [sealed_document(keys, record.document, number, service.ids())
+                     for _, record, number in seen.values()], self.noted)
+                store.add_persons(
+                    connection, self.region,
+                    [(number, service.ids(), sealed_person(keys, record.said))
+                     for _, record, number in seen.values()], self.noted)
+        except states.UniqueViolation:
+            return frozenset()
+        for index, (_, record, number) in seen.items():
+            holders[index] = number
+            known[number] = record.said
+        return frozenset(place for place, _, _ in seen.values())
 
     def _person(self, connection: psycopg.Connection, record: Record, holders: dict[bytes, str],
                 known: dict[str, NewPerson]) -> Result:

@@ -3,6 +3,9 @@
 Every function takes an open connection and leaves the transaction to its caller. Rows are never
 changed: `retract` ends what was believed, `add_facts` adds what is believed now. Overlaps and
 double entries come out as psycopg's ExclusionViolation and UniqueViolation.
+
+Look-ups of many people go by key, one after the other (`lateral ... offset 0`): a list that fills
+an empty table would else read the whole region for every batch.
 """
 from __future__ import annotations
 
@@ -150,9 +153,10 @@ def facts_of(connection: psycopg.Connection, region: str, table: str, numbers: S
     believed = _NOW if moment is None else sql.SQL("believed(known_at, retracted_at, %s)")
     shards = [shard_of(region, number) for number in numbers]
     rows = connection.execute(
-        sql.SQL("select psn_no, row_id, {} from {} join unnest(%s::smallint[], %s::text[]) "
-                "as asked (shard, psn_no) using (shard, psn_no) where region = %s and {} "
-                "order by psn_no, 3, row_id").format(_read(_COLUMNS[table]),
+        sql.SQL("select found.* from unnest(%s::smallint[], %s::text[]) as asked (shard, psn_no) "
+                "cross join lateral (select psn_no, row_id, {} from {} own where own.region = %s "
+                "and own.shard = asked.shard and own.psn_no = asked.psn_no and {} offset 0) "
+                "as found order by 1, 3, 2").format(_read(_COLUMNS[table]),
                                                     sql.Identifier(table), believed),
         [shards, list(numbers), region, *([moment] if moment else [])])
     return [StoredFact(number, row_id, FACTS[table](*rest)) for number, row_id, *rest in rows]
@@ -180,10 +184,11 @@ def persons(connection: psycopg.Connection, region: str, numbers: Sequence[str],
             ) -> dict[str, tuple[str, SealedPerson]]:
     """The present versions of persons: psn_no -> (row_id, sealed)."""
     rows = connection.execute(
-        "select psn_no, row_id, name_sealed, name_index, phone_sealed, phone_index, born::text, "
-        "sex, psn_type, facts, coalesce(died::text, '') from person "
-        "join unnest(%s::smallint[], %s::text[]) as asked (shard, psn_no) using (shard, psn_no) "
-        "where region = %s and retracted_at is null",
+        "select found.* from unnest(%s::smallint[], %s::text[]) as asked (shard, psn_no) "
+        "cross join lateral (select own.psn_no, row_id, name_sealed, name_index, phone_sealed, "
+        "phone_index, born::text, sex, psn_type, facts, coalesce(died::text, '') from person own "
+        "where own.region = %s and own.shard = asked.shard and own.psn_no = asked.psn_no "
+        "and retracted_at is null offset 0) as found",
         [[shard_of(region, number) for number in numbers], list(numbers), region])
     return {number: (row_id, SealedPerson(*map(_plain, rest))) for number, row_id, *rest in rows}
 

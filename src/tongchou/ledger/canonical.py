@@ -5,6 +5,8 @@ import json
 from datetime import datetime, timezone
 from hashlib import sha256
 
+import orjson
+
 from .postings import Entry, Posting
 
 NO_HASH = bytes(32)                # before the first entry of a chain
@@ -22,8 +24,7 @@ def canonical(entry: Entry) -> str:
 
 def canonical_text(found: object) -> str:
     """Any plain value in the form that is hashed."""
-    return json.dumps(found, sort_keys=True, separators=(",", ":"), ensure_ascii=False,
-                      allow_nan=False)
+    return orjson.dumps(found, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def entry_of(body: str) -> Entry:

@@ -1,4 +1,4 @@
-"""Day close (日结): a day's entries are counted, balanced, held against the accumulators and sealed.
+"""Day close (日结): a day's entries counted, balanced, held against the accumulators and sealed.
 
 The day's entries are those after the former close's heads up to the last one booked before
 midnight, so each lies in exactly one close. Closes form a chain of hashes of their own.
@@ -169,15 +169,16 @@ def close_file(close: StoredClose) -> dict[str, object]:
 
 def write_close(close: StoredClose, path: Path) -> None:
     """Writes the exported form as JSON; beside, then renamed."""
-    write_beside(path, json.dumps(close_file(close), ensure_ascii=False, indent=1,
-                                  sort_keys=True) + "\n")
+    text = json.dumps(close_file(close), ensure_ascii=False, indent=1, sort_keys=True)
+    write_beside(path, (text, "\n"))
 
 
-def write_beside(path: Path, text: str) -> None:
-    """A file written whole or not at all."""
+def write_beside(path: Path, parts: Iterable[str]) -> None:
+    """A file of these pieces of text, written whole or not at all."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_text(text, encoding="utf-8")
+        with beside.open("w", encoding="utf-8") as file:
+            file.writelines(parts)
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)

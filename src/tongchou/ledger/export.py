@@ -118,7 +118,8 @@ def write_trial_balance(close: StoredClose, path: Path) -> None:
             bold = book.add_format({"bold": True})
             total = book.add_format({"num_format": "#,##0.00", "bold": True, "top": 1})
             sheet = book.add_worksheet("trial balance 试算平衡表")
-            sheet.write_string(0, 0, f"{close.region} {close.day} 日结 {close.hash.hex()[:16]}", bold)
+            title = f"{close.region} {close.day} 日结 {close.hash.hex()[:16]}"
+            sheet.write_string(0, 0, title, bold)
             for place, heading in enumerate(HEADINGS):
                 sheet.write_string(1, place, heading, bold)
             rows = balances_of(close)

@@ -70,7 +70,7 @@ def standings(connection: Connection, region: str, calendar: Calendar, today: da
 
 
 def aging(rows: Iterable[Standing], bounds_days: tuple[int, ...]) -> list[tuple[str, int, int]]:
-    """(working days overdue, filings, fen owed): not overdue, then up to each bound, then beyond."""
+    """(working days overdue, filings, fen owed): none, up to each bound, and beyond."""
     names = ["0", *(f"{low + 1}-{high}" for low, high in zip((0, *bounds_days), bounds_days,
                                                            strict=False)),
              f">{bounds_days[-1]}"]

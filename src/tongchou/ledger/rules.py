@@ -23,7 +23,7 @@ class ClearingRules:
     """Terms of filing and payment. Days of terms are working days except `file_within_days`.
 
     file_within_days: calendar days after month end to file in (BJ-47)
-    advance_rate_ppm, advance_days, advance_binding: share payable early, and whether it must be (BJ-48)
+    advance_rate_ppm, advance_days, advance_binding: share payable early; whether it must be (BJ-48)
     rest_days, rest_from: review and rest; counted from the early payment or its last day (BJ-49)
     manual_days: review and payment of a manual reimbursement (BJ-51)
     deposit_rate_ppm: quality deposit kept back of what the review left; 0 for none
@@ -63,7 +63,7 @@ class ClearingRules:
 
 def clearing_file(city: str) -> Path:
     """The clearing rules beside a shipped city's packs. Raises CaseError when it has none."""
-    path = packs_folder() / city / "clearing.csv"
+    path = packs_folder().joinpath(city, "clearing.csv")
     if not path.is_file():
         raise CaseError("no-clearing-rules", f"{city} ships without clearing rules 无清算规则",
                         city, hint="Give a file of your own with --rules.")

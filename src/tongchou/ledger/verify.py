@@ -1,4 +1,4 @@
-"""The books rebuilt from zero (核账): which entry of which chain is the first that is not as written.
+"""The books rebuilt from zero (核账): the first entry of each chain that is not as written.
 
 `check_chain` reads rows and knows no SQL; `verify` runs it over every chain of a database, in one
 snapshot, and holds the day closes and the accumulators against what it found.

@@ -1,4 +1,4 @@
-"""Working days in China (工作日历): weekdays, less the holidays, plus the make-up days of each year.
+"""Working days in China (工作日历): weekdays, less the holidays, plus the make-up days.
 
 One CSV a year (day, kind, name, source) that users can edit or add; the shipped ones lie in
 packs/workdays. A year without a file is refused: nobody knows next year's calendar before the
@@ -48,7 +48,7 @@ def read_calendar(folder: Path | None = None) -> Calendar:
         raise CaseError("no-calendar-folder", "there is no such folder 无此文件夹", str(folder),
                         hint="Give the folder that holds 2024.csv and so on.")
     files: dict[int, Path] = {}
-    for place in filter(None, (packs_folder() / "workdays", folder)):
+    for place in filter(None, (packs_folder().joinpath("workdays"), folder)):
         files |= {int(path.stem): path for path in sorted(place.glob("[0-9][0-9][0-9][0-9].csv"))}
     exceptions: dict[date, bool] = {}
     for year, path in files.items():

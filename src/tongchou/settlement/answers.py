@@ -4,9 +4,10 @@ Amounts are yuan as text; a difference is signed.
 """
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
+
+import orjson
 
 from ..money import yuan_text
 from ..policy import Pack
@@ -16,13 +17,13 @@ from .year import Outcome, Stored
 
 def as_text(answer: Mapping[str, object]) -> str:
     """The answer as it is stored and sent: a repeat gives it back byte for byte."""
-    return json.dumps(answer, ensure_ascii=False)
+    return orjson.dumps(answer).decode()
 
 
 def body_hash(body: Mapping[str, object]) -> str:
     """What tells a repeated request from another one under the same key."""
-    text = json.dumps(body, sort_keys=True, ensure_ascii=False, default=str)
-    return sha256(text.encode()).hexdigest()
+    text = orjson.dumps(body, option=orjson.OPT_SORT_KEYS, default=str)
+    return sha256(text).hexdigest()
 
 
 def settled(pack: Pack, own: Outcome, others: Iterable[Outcome]) -> dict[str, object]:

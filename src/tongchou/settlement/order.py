@@ -4,10 +4,11 @@ One order is one transaction; `write_settlement` of migration 0004 carries it ou
 """
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+
+import orjson
 
 from ..engine import Person
 from ..ledger import Entry, entry_order, postings_of_bill
@@ -51,7 +52,7 @@ def write_order(request: Request, owners: Iterable[Owner], outcomes: Iterable[Ou
     locked = sorted(owners, key=lambda one: (one.shard, one.psn_no, one.year))
     return {
         "region": request.region, "shard": request.shard, "key": request.key,
-        "body_hash": request.body_hash, "reply": request.reply, "at": request.at.isoformat(),
+        "body_hash": request.body_hash, "at": request.at.isoformat(),
         "years": [_year_row(owner, found) for owner in locked],
         "settlements": [settlement] if settlement else [],
         "outcomes": [_outcome_row(request, one, persons[one.stored.psn_no]) for one in found],
@@ -91,6 +92,6 @@ def _message(request: Request, outcome: Outcome) -> dict[str, object]:
     stored = outcome.stored
     number = stored.revision + 1
     return {"outbox_id": f"{stored.setl_id}.{number}", "topic": f"settlement.{outcome.reason}",
-            "body": json.dumps({"region": request.region, "setl_id": stored.setl_id,
-                                "revision": number, "institution": stored.institution},
-                               sort_keys=True)}
+            "body": orjson.dumps({"region": request.region, "setl_id": stored.setl_id,
+                                  "revision": number, "institution": stored.institution}
+                                 ).decode()}

@@ -23,7 +23,7 @@ from ..engine.situation import policy_year
 from ..errors import Refusal
 from ..policy import Pack
 from . import answers, store
-from .codec import claim_of, claim_row, person_of, person_row
+from .codec import claim_of, claim_row, person_of
 from .money import NOTHING, Money
 from .order import Owner, Request, write_order
 from .regimes import Regimes, Settlers
@@ -259,7 +259,7 @@ def _round(connection: Connection,
            attempt: Callable[[Connection], tuple[str, dict[str, object] | None]],
            ) -> tuple[str, Mapping[str, object]]:
     reply, order = attempt(connection)
-    return reply, store.write(connection, order) if order else {"done": True}
+    return reply, store.write(connection, order, reply) if order else {"done": True}
 
 
 def local_time(moment: datetime) -> str:
@@ -291,7 +291,7 @@ def _settlement_row(asked: Asked, stored: Stored, pack: Pack, year: Year, reques
     return {"shard": stored.shard, "psn_no": stored.psn_no, "setl_id": stored.setl_id,
             "mdtrt_id": stored.claim.claim_id, "year": stored.year, "kind": stored.kind,
             "institution": stored.institution, "claim": claim_row(stored.claim),
-            "person": person_row(year.persons[stored.psn_no]), "bill": asked.bill,
+            "bill": asked.bill,
             "members": sorted({*year.persons, stored.psn_no}), "pack_hash": pack.pack_hash, "kernel_version": __version__,
             "setl_time": f"{stored.claim.settled}+08:00", "settled_by": request.who}
 

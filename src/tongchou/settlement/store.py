@@ -1,10 +1,10 @@
 """SQL of settlements: one call reads a person and year, one call writes everything (存储)."""
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import orjson
 import psycopg
 from psycopg import Connection
 
@@ -17,7 +17,7 @@ select person_context(%(region)s, %(shard)s::smallint, %(psn_no)s),
        (select jsonb_build_object('reply', reply, 'body_hash', encode(body_hash, 'hex'))
         from idempotency where region = %(region)s and shard = %(key_shard)s and key = %(key)s)"""
 SETTLEMENT = """
-select s.setl_id, s.mdtrt_id, s.psn_no, s.year, s.kind, s.institution, s.claim, s.person, s.bill,
+select s.setl_id, s.mdtrt_id, s.psn_no, s.year, s.kind, s.institution, s.claim, s.bill,
        s.pack_hash, s.kernel_version, s.setl_time, s.settled_by, s.known_at,
        (select jsonb_agg(jsonb_build_object('revision', o.revision, 'reason', o.reason,
           'cause', o.cause, 'result', o.result, 'person', o.person, 'seq', o.seq,
@@ -27,7 +27,7 @@ select s.setl_id, s.mdtrt_id, s.psn_no, s.year, s.kind, s.institution, s.claim, 
        s.members
 from settlement s where s.region = %(region)s and s.shard = %(shard)s and s.psn_no = %(psn_no)s"""
 SETTLEMENT_COLUMNS = ("setl_id", "mdtrt_id", "psn_no", "year", "kind", "institution", "claim",
-                      "person", "bill", "pack_hash", "kernel_version", "setl_time", "settled_by",
+                      "bill", "pack_hash", "kernel_version", "setl_time", "settled_by",
                       "known_at", "outcomes", "members")
 
 
@@ -56,10 +56,11 @@ def person(connection: Connection, region: str, shard: int, psn_no: str,
                               (region, shard, psn_no)).fetchone()[0]
 
 
-def write(connection: Connection, order: Mapping[str, object]) -> Mapping[str, object]:
+def write(connection: Connection, order: Mapping[str, object], reply: str,
+          ) -> Mapping[str, object]:
     """Everything of a request or nothing; the answer of `write_settlement`, one statement."""
-    return connection.execute("select write_settlement(%s::jsonb)",
-                              (json.dumps(order, ensure_ascii=False),)).fetchone()[0]
+    return connection.execute("select write_settlement(%s::jsonb, %s)",
+                              (orjson.dumps(order).decode(), reply)).fetchone()[0]
 
 
 def settlement(connection: Connection, region: str, shard: int, psn_no: str, setl_id: str,

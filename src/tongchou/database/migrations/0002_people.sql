@@ -66,8 +66,9 @@ create table person (
 select spread('person');
 select bitemporal('person');
 create unique index person_current on person (region, shard, psn_no) where retracted_at is null;
-create index person_name on person (region, name_index) where retracted_at is null;
-create index person_phone on person (region, phone_index)
+-- The region stands last in these two: a look-up by person must never take them for its own.
+create index person_name on person (name_index, region) where retracted_at is null;
+create index person_phone on person (phone_index, region)
   where retracted_at is null and phone_index is not null;
 
 -- The directory from a document to its holder. `shard` is that of the document's index, so that the
@@ -86,7 +87,7 @@ select spread('certificate');
 select bitemporal('certificate');
 create unique index certificate_current on certificate (region, shard, certificate_index)
   where retracted_at is null;
-create index certificate_person on certificate (region, psn_no);
+create index certificate_person on certificate (psn_no, region);
 create index certificate_regions on certificate (certificate_index) where retracted_at is null;
 
 -- 家庭, from the person's side and (family_roll, in the shard of the family) from the family's.
@@ -103,7 +104,7 @@ create table family_member (
 ) partition by hash (region, shard);
 select spread('family_member');
 select bitemporal('family_member');
-select one_at_a_time('family_member', 'region with =, psn_no with =');
+select one_at_a_time('family_member', 'psn_no with =, region with =');
 
 create table family_roll (
   region text not null,
@@ -134,7 +135,7 @@ create table coverage (
 ) partition by hash (region, shard);
 select spread('coverage');
 select bitemporal('coverage');
-select one_at_a_time('coverage', 'region with =, psn_no with =');
+select one_at_a_time('coverage', 'psn_no with =, region with =');
 
 -- 人员身份: `during` is the time of force, `recognised` the day of recognition.
 create table status (
@@ -151,7 +152,7 @@ create table status (
 ) partition by hash (region, shard);
 select spread('status');
 select bitemporal('status');
-select one_at_a_time('status', 'region with =, psn_no with =, code with =');
+select one_at_a_time('status', 'psn_no with =, region with =, code with =');
 
 -- 门诊慢特病: any number a person, one row a disease (LF-37).
 create table chronic_certificate (
@@ -167,7 +168,7 @@ create table chronic_certificate (
 ) partition by hash (region, shard);
 select spread('chronic_certificate');
 select bitemporal('chronic_certificate');
-select one_at_a_time('chronic_certificate', 'region with =, psn_no with =, disease with =');
+select one_at_a_time('chronic_certificate', 'psn_no with =, region with =, disease with =');
 
 -- 转诊: sent electronically by an institution, registered by the agency (BJ-61); stays of one
 -- chain share the episode (BJ-21..23). Not registered: registered_by is null.
@@ -207,7 +208,7 @@ create table away_filing (
 select spread('away_filing');
 select bitemporal('away_filing');
 select one_at_a_time('away_filing',
-                     'region with =, psn_no with =, place with =, area with =, kind with =');
+                     'psn_no with =, region with =, place with =, area with =, kind with =');
 
 -- 未参保台账: who is not enrolled for a good reason, with the evidence (BJ-05).
 create table not_enrolled (
@@ -222,7 +223,7 @@ create table not_enrolled (
 ) partition by hash (region, shard);
 select spread('not_enrolled');
 select bitemporal('not_enrolled');
-select one_at_a_time('not_enrolled', 'region with =, psn_no with =');
+select one_at_a_time('not_enrolled', 'psn_no with =, region with =');
 
 -- --- institutions and the area's own rules: small, on every node -------------------------------
 create table institution (
@@ -276,7 +277,8 @@ returns boolean language sql immutable parallel safe
 return known_at <= moment and (retracted_at is null or retracted_at > moment);
 
 -- Everything a settlement asks about people, as believed at a moment; people nobody knows of have
--- no row. Days are text, `from` and `to` both included, null where open.
+-- no row. Days are text, `from` and `to` both included, null where open. `lateral ... offset 0` here
+-- and below: each person is looked up by key, whatever the planner believes of a table just filled.
 create function person_contexts(regions text[], shards smallint[], numbers text[],
                                 moment timestamptz)
 returns table (region_ text, shard_ smallint, number_ text, context_ jsonb)
@@ -323,8 +325,9 @@ begin
       from away_filing a where a.region = asked.region and a.shard = asked.shard
         and a.psn_no = asked.psn_no and believed(a.known_at, a.retracted_at, moment)))
   from unnest(regions, shards, numbers) as asked (region, shard, psn_no)
-  join person p on p.region = asked.region and p.shard = asked.shard
-    and p.psn_no = asked.psn_no and believed(p.known_at, p.retracted_at, moment);
+  cross join lateral (select * from person one where one.region = asked.region
+    and one.shard = asked.shard and one.psn_no = asked.psn_no
+    and believed(one.known_at, one.retracted_at, moment) offset 0) as p;
 end $$;
 
 -- What was known of one person at a moment (audits, replays); null when nobody had that number.
@@ -349,10 +352,10 @@ grant select on person_now to tongchou_service;
 create function refresh_people(regions text[], shards smallint[], numbers text[])
 returns void language plpgsql security definer set search_path = public, pg_temp as $$
 begin
-  perform 1 from person_now n
-    join unnest(regions, shards, numbers) as asked (region, shard, psn_no)
-      using (region, shard, psn_no)
-    order by n.region, n.shard, n.psn_no for update of n;
+  perform 1 from (select * from unnest(regions, shards, numbers) as one (region, shard, psn_no)
+                  order by 1, 2, 3) as asked
+    cross join lateral (select 1 from person_now n where n.region = asked.region
+      and n.shard = asked.shard and n.psn_no = asked.psn_no for update) as locked;
   insert into person_now as n
     select asked.region, asked.shard, asked.psn_no, made.context_
     from unnest(regions, shards, numbers) as asked (region, shard, psn_no)
@@ -378,7 +381,9 @@ begin
   perform refresh_people(array_agg(region), array_agg(member_shard), array_agg(psn_no))
     from (select distinct m.region, m.member_shard, m.psn_no
           from (select distinct region, shard, family_id from changed) as touched
-          join family_roll m using (region, shard, family_id)) as keys having count(*) > 0;
+          cross join lateral (select * from family_roll one where one.region = touched.region
+            and one.shard = touched.shard and one.family_id = touched.family_id offset 0) as m)
+      as keys having count(*) > 0;
   return null;
 end $$;
 

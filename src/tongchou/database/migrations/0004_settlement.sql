@@ -24,7 +24,6 @@ create table settlement (
   kind text not null check (kind in ('on_the_spot', 'mid_stay', 'manual')),
   institution text not null,
   claim jsonb not null,             -- the claim as settled, fen
-  person jsonb not null,            -- the person as known then: what a replay starts from
   bill jsonb,                       -- fee lines with their split
   members text[] not null,          -- psn_no of those whose year it shares (family), itself too
   pack_hash text not null,
@@ -58,7 +57,7 @@ select append_only('outcome');
 
 -- Writes settlements, outcomes, entries, outbox rows and the answer of a request, or nothing.
 --
--- order_: {region, shard, key, body_hash (hex), reply, at,
+-- order_: {region, shard, key, body_hash (hex), at,
 --   years: [{shard, psn_no, year, version, paid}]      locked first, in their order (shard, psn_no)
 --   settlements: [columns of settlement],
 --   outcomes: [{columns of outcome, entry}] by (shard, psn_no),
@@ -69,7 +68,7 @@ select append_only('outcome');
 --   amounts} or null.
 -- Gives {"done": true}, {"stale": true} when a year has moved on, {"reply", "same"} when the key is
 -- known (`same`: with the same body).
-create function write_settlement(order_ jsonb) returns jsonb language plpgsql
+create function write_settlement(order_ jsonb, reply_ text) returns jsonb language plpgsql
 set plan_cache_mode = force_generic_plan as $$      -- planned once a connection, pruned when run
 declare
   region_ text := order_ ->> 'region';
@@ -104,7 +103,7 @@ begin
   end loop;
   if order_ ->> 'key' is not null then
     insert into idempotency values (region_, shard_, order_ ->> 'key',
-      decode(order_ ->> 'body_hash', 'hex'), order_ ->> 'reply', at_) on conflict do nothing;
+      decode(order_ ->> 'body_hash', 'hex'), reply_, at_) on conflict do nothing;
     if not found then
       select * into known from idempotency where region = region_ and shard = shard_
         and key = order_ ->> 'key';
@@ -113,11 +112,11 @@ begin
     end if;
   end if;
   insert into settlement select region_, r.shard, r.psn_no, r.setl_id, r.mdtrt_id, r.year,
-      r.kind, r.institution, r.claim, r.person, r.bill, r.members, r.pack_hash,
+      r.kind, r.institution, r.claim, r.bill, r.members, r.pack_hash,
       r.kernel_version, r.setl_time, r.settled_by, at_
     from jsonb_to_recordset(order_ -> 'settlements') as r (shard smallint, psn_no text,
       setl_id text, mdtrt_id text, year text, kind text, institution text, claim jsonb,
-      person jsonb, bill jsonb, members text[], pack_hash text, kernel_version text, setl_time timestamptz, settled_by text);
+      bill jsonb, members text[], pack_hash text, kernel_version text, setl_time timestamptz, settled_by text);
   insert into outbox select region_, shard_, r.outbox_id, r.topic, r.body, at_
     from jsonb_to_recordset(order_ -> 'outbox') as r (outbox_id text, topic text, body text);
   for one in select value from jsonb_array_elements(order_ -> 'years') loop

@@ -30,8 +30,8 @@ def fee_line(row: Mapping[str, object]) -> FeeLine:
                for name, digits in NUMBERS.items()}
     category = str(row.get("med_chrgitm_type") or "")
     if category and category not in CATEGORY_OF_CODE:
-        raise refusal("unknown-code", f"med_chrgitm_type is {category!r}", "收费类别无法识别", where,
-                      f"One of {', '.join(CATEGORY_OF_CODE)}.")
+        raise refusal("unknown-code", f"med_chrgitm_type is {category!r}", "收费类别无法识别",
+                      where, f"One of {', '.join(CATEGORY_OF_CODE)}.")
     return FeeLine(str(row["feedetl_sn"]), str(row["med_list_codg"]),
                    _day(row["fee_ocur_time"], where), numbers["cnt"], numbers["pric"],
                    numbers["det_item_fee_sumamt"], str(row.get("name") or ""),

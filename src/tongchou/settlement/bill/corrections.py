@@ -83,8 +83,8 @@ class Corrections:
         left = self._left_of(first_sn)
         if left is None:
             raise refusal("correction-without-first", f"there is no line {first_sn!r} on this "
-                          "bill", "找不到原明细", where, "Upload the first line with it; if that was "
-                          "settled already, reverse its settlement.")
+                          "bill", "找不到原明细", where, "Upload the first line with it; if that "
+                          "was settled already, reverse its settlement.")
         first = left.split.line
         for field in ("med_list_codg", "price_e6"):
             if getattr(line, field) != getattr(first, field):

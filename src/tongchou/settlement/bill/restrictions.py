@@ -100,7 +100,8 @@ def _age_unmet(bound: Age, low: bool, line: FeeLine, person: Person, where: str,
 
 
 def _words(seen: str, asked: tuple[str, ...], names: dict) -> str:
-    return f"{names[seen].zh} <> {'、'.join(names[word].zh for word in asked)}"
+    said = names[seen].zh if seen in names else seen
+    return f"{said} <> {'、'.join(names[word].zh for word in asked)}"
 
 
 def _days_text(days_e2: int) -> str:

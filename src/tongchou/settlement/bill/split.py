@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ...money import PPM, divide_rounded, yuan_text
+from ...money import AMOUNT_LIMIT_FEN, PPM, divide_rounded, yuan_text
 from ...terms import PART_NAMES, PARTS
 from ..catalogue.codes import PRICE_LEVELS
 from ..catalogue.model import Catalogue, Item, VisitRule
@@ -27,13 +27,14 @@ def split_bill(lines: Sequence[FeeLine], catalogue: Catalogue, visit: Visit,
     """The bill in four parts, every line with its own and the reason (I1 holds for all of them).
 
     `stated_total_fen` is compared with the sum of the lines. `earlier` are split lines of portions
-    of the stay settled before (中途结算): corrections may refer to them, they are not summed. A portion that takes back more than
-    it charges has negative parts; with the earlier portions no part is below zero.
+    of the stay settled before (中途结算): corrections may refer to them, they are not summed. A
+    portion that takes back more than it charges has negative parts; with the earlier portions no
+    part is below zero.
     Raises Refusal: `no-lines`, `duplicate-line`, `line-outside-stay`, `zero-count`,
     `negative-price`, `line-does-not-add-up`, `unknown-item`, `no-first-self-pay`,
     `no-current-price`, `charged-above-share`, `missing-fact`, `unknown-code`,
     `correction-without-first`, `correction-differs`, `corrected-too-much`,
-    `bill-does-not-add-up`.
+    `bill-does-not-add-up`, `amount-too-large`.
     """
     check_order(lines, earlier)
     splitter = _Splitter(catalogue, visit, rules)
@@ -125,9 +126,9 @@ class _Splitter:
         ppm = ratios.get(self._visit.scheme, ratios.get(""))
         if ppm is None:
             raise refusal("no-first-self-pay", f"item {item.code} {item.name} is class B and has "
-                          f"no first self-pay for {self._visit.scheme}", "乙类项目缺少本险种先行自付比例",
-                          f"catalogue {item.code}", "Add the ratio to the catalogue; 0% where "
-                          "there is none.")
+                          f"no first self-pay for {self._visit.scheme}",
+                          "乙类项目缺少本险种先行自付比例", f"catalogue {item.code}",
+                          "Add the ratio to the catalogue; 0% where there is none.")
         return ppm
 
     def _rules_of(self, item: Item, line: FeeLine) -> tuple[VisitRule | None, VisitRule | None]:
@@ -175,8 +176,9 @@ def _share_of_price(line: FeeLine, item: Item, share: VisitRule, price_fen: int 
     limit_fen = divide_rounded(price_fen * share.share_ppm, PPM)
     if share.above_share == "refuse" and line.price_e6 > limit_fen * PRICE_PER_FEN:
         raise refusal("charged-above-share", f"charged {_price_text(line.price_e6)}, at most "
-                      f"{yuan_text(limit_fen)} may be", "收费高于应收比例", f"line {line.feedetl_sn}",
-                      "Charge the share of the current price.", share.clause)
+                      f"{yuan_text(limit_fen)} may be", "收费高于应收比例",
+                      f"line {line.feedetl_sn}", "Charge the share of the current price.",
+                      share.clause)
     return limit_fen
 
 
@@ -187,6 +189,9 @@ def _price_text(price_e6: int) -> str:
 
 
 def _check_total(bill: SplitBill, stated_total_fen: int | None) -> None:
+    if abs(bill.total_fen) > AMOUNT_LIMIT_FEN:
+        raise refusal("amount-too-large", f"the lines sum to {yuan_text(bill.total_fen)}",
+                      "费用总额过大", "feedetail", "Correct pric or cnt; no bill is that large.")
     stated = bill.total_fen if stated_total_fen is None else stated_total_fen
     if stated != bill.total_fen:
         raise refusal("bill-does-not-add-up", f"the lines sum to {yuan_text(bill.total_fen)}, the "

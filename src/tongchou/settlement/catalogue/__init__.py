@@ -1,4 +1,4 @@
-"""The catalogue (医保目录): what each item costs at most, who may use it, what the person pays first.
+"""The catalogue (医保目录): what an item costs at most, who may use it, what is paid first.
 
 Rows come from CSV or Excel (`read_items`), are kept with two time axes (`import_rows`) and are
 read as a snapshot in memory (`Catalogues`), which the bill split asks. See docs/catalogue.md.

@@ -5,7 +5,7 @@ Files come from many hands: amounts are yuan, ratios must show their unit, days 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 
 from ...money import PPM, NumberFault, parse_percent, parse_yuan, scaled
@@ -39,8 +39,8 @@ def ratio(text: str) -> int:
             found = scaled(text, 6, "a ratio")
             if found >= PPM:
                 raise Fault("bad-ratio", f"{text} has no unit: percent, or a fraction?",
-                            "比例没有单位，无法判断是百分数还是小数", "Write 10% or 0.1; a whole is 100%.",
-                            "写成 10% 或 0.1；全部写 100%。")
+                            "比例没有单位，无法判断是百分数还是小数",
+                            "Write 10% or 0.1; a whole is 100%.", "写成 10% 或 0.1；全部写 100%。")
     except NumberFault as fault:
         raise Fault("bad-ratio", str(fault), "不是比例", "Write 10% or 0.1.",
                     "写成 10% 或 0.1。") from None
@@ -55,8 +55,8 @@ def amount(text: str) -> int:
     try:
         found = parse_yuan(text)
     except NumberFault as fault:
-        raise Fault("bad-amount", str(fault), "不是金额（元，最多两位小数）", "Write yuan such as 35.50.",
-                    "写元，如 35.50。") from None
+        raise Fault("bad-amount", str(fault), "不是金额（元，最多两位小数）",
+                    "Write yuan such as 35.50.", "写元，如 35.50。") from None
     if found < 0:
         raise Fault("bad-amount", f"{text} is negative", "金额为负", "Write yuan such as 35.50.",
                     "写元，如 35.50。")
@@ -66,8 +66,8 @@ def amount(text: str) -> int:
 def whole_days(text: str) -> int:
     """A number of days, at least one."""
     if not (text.isascii() and text.isdigit() and 0 < int(text) <= 366):
-        raise Fault("bad-days", f"{text!r} is no number of days from 1 to 366", "不是 1 到 366 的天数",
-                    "Write a whole number such as 30.", "写整数，如 30。")
+        raise Fault("bad-days", f"{text!r} is no number of days from 1 to 366", 
+                    "不是 1 到 366 的天数", "Write a whole number such as 30.", "写整数，如 30。")
     return int(text)
 
 
@@ -95,11 +95,12 @@ def flag(text: str) -> bool:
     word = text.lower()
     if word in YES or word in NO:
         return word in YES
-    raise Fault("bad-flag", f"{text!r} is neither yes nor no", "应为“是”或“否”", "Write 是 or 否 (1 or 0).",
-                "写“是”或“否”。")
+    raise Fault("bad-flag", f"{text!r} is neither yes nor no", "应为“是”或“否”",
+                "Write 是 or 否 (1 or 0).", "写“是”或“否”。")
 
 
-def one_of(names: Mapping[str, Term], more: Mapping[str, str] | None = None):  # noqa: ANN201
+def one_of(names: Mapping[str, Term], more: Mapping[str, str] | None = None,
+           ) -> Callable[[str], str]:
     """A reader of one word among names: ours, the English or Chinese one, or the national code."""
     known = {**(more or {})}
     for name, term in names.items():
@@ -119,7 +120,7 @@ def one_of(names: Mapping[str, Term], more: Mapping[str, str] | None = None):  #
     return read
 
 
-def several(read) -> object:  # noqa: ANN001
+def several(read: Callable[[str], str]) -> Callable[[str], tuple[str, ...]]:
     """A reader of several words parted by `;` (also 、 and ，)."""
     return lambda text: tuple(dict.fromkeys(read(word) for word in PARTING.split(text) if word))
 

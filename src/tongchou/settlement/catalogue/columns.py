@@ -1,7 +1,7 @@
 """The columns of a catalogue file: headings in Chinese and English, how each is read (列).
 
 A heading is found by any of its names, in any order of columns, without regard to case, spaces
-and brackets. `text`, the template and the report all follow from these two tables.
+and dashes. Reading, template and report all follow from these two tables.
 """
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ LEVEL_WORDS = {"一级及以下": "1", "level 1 and below": "1", "一级医院":
 CLASS_WORDS = {"甲": "A", "乙": "B", "丙": "C", "1": "A", "2": "B", "3": "C", "自费": "C"}
 SEX = {"male": Term("male", "男", "1"), "female": Term("female", "女", "2")}
 SEX_WORDS = {"男性": "male", "女性": "female", "m": "male", "f": "female"}
-VISIT_WORDS = {"门诊慢特病": "chronic_outpatient", "慢特病": "chronic_outpatient", "日间": "day_treatment"}
+VISIT_WORDS = {"门诊慢特病": "chronic_outpatient", "慢特病": "chronic_outpatient",
+               "日间": "day_treatment"}
 SCHEME_WORDS = {"职工": "employees", "居民": "residents", "城乡居民": "residents"}
 KIND_WORDS = {"药品": "drug", "诊疗项目": "service", "医疗服务": "service", "耗材": "consumable"}
 ABOVE = {"over_limit": Term("over the limit", "计入超限价"), "refuse": Term("refused", "拒收")}
 RULE_KINDS = {"share": Term("share of the price", "按现行价比例收费"),
               "supply": Term("days of supply", "一次开药天数")}
-BRACKETS = re.compile(r"[(（\[【].*?[)）\]】]|[\s_]+")
+# 限价（元） is 限价, but 限价（三级） is another column: only such remarks are left out.
+REMARKS = re.compile(r"[(（\[【](元|yuan|必填|选填|含|不含|如有)[)）\]】]|[\s_-]+")
 
 
 class Column(NamedTuple):
@@ -46,8 +48,8 @@ class Column(NamedTuple):
 
 
 def plain(heading: str) -> str:
-    """A heading without case, spaces, underscores and what stands in brackets."""
-    return BRACKETS.sub("", heading).lower()
+    """A heading without case, spaces, dashes and a remark such as （元）."""
+    return REMARKS.sub("", heading.lower())
 
 
 def _text(text: str) -> str:
@@ -75,12 +77,13 @@ ITEM_COLUMNS: tuple[Column, ...] = (
            ("chrgitm_lv", "甲乙丙", "甲乙类", "目录等级", "item class"), "乙类", "甲类 乙类 丙类"),
     Column("category", "收费类别", "fee category", cells.one_of(CATEGORIES), True,
            ("med_chrgitm_type", "医疗收费项目类别", "费用类别", "category"), "床位费"),
-    Column("kind", "目录类别", "kind", cells.one_of(KINDS, KIND_WORDS), True, ("list_type", "项目类别"),
-           "医疗服务项目"),
+    Column("kind", "目录类别", "kind", cells.one_of(KINDS, KIND_WORDS), True,
+           ("list_type", "项目类别"), "医疗服务项目"),
     FROM, TO,
     Column("unit", "单位", "unit", _text, False, ("计价单位", "prcunt"), "床日"),
     Column("ratio:", _ratio_zh, "first self-pay", cells.ratio, False,
-           ("selfpay_prop", "自付比例", "先自付比例"), "10%", "10% 或 0.1；乙类必填 needed for class B"),
+           ("selfpay_prop", "自付比例", "先自付比例"), "10%",
+           "10% 或 0.1；乙类必填 needed for class B"),
     Column("ratio:employees", "职工" + _ratio_zh, "first self-pay 310", cells.ratio),
     Column("ratio:residents", "居民" + _ratio_zh, "first self-pay 390", cells.ratio),
     Column("limit:", _limit_zh, "price limit", cells.amount, False,
@@ -100,10 +103,11 @@ ITEM_COLUMNS: tuple[Column, ...] = (
     Column("diagnoses", "限诊断", "diagnoses", cells.words, False, ("限病种",), "I63;I64",
            "诊断编码前缀，; 分隔 prefixes of codes"),
     Column("level_min", "最低医院等级", "lowest level", _level, False, ("限医院等级",), "二级"),
-    Column("visits", "限医疗类别", "visits", cells.several(_visit), False, ("限就诊类别",), "住院;日间治疗"),
+    Column("visits", "限医疗类别", "visits", cells.several(_visit), False, ("限就诊类别",),
+           "住院;日间治疗"),
     Column("schemes", "限险种", "schemes", cells.several(_scheme), False, (), "职工"),
-    Column("limited", "限制使用", "limited use", cells.flag, False, ("lmt_used_flag", "限制使用标志"),
-           "是", "须医院审批 needs the hospital's approval"),
+    Column("limited", "限制使用", "limited use", cells.flag, False,
+           ("lmt_used_flag", "限制使用标志"), "是", "须医院审批 needs the hospital's approval"),
     Column("agency_approval", "需经办审批", "agency approval", cells.flag, False, (), "否"),
     Column("negotiated", "谈判药品", "negotiated", cells.flag, False,
            ("hi_nego_drug_flag", "医保谈判药品标志"), "否"),

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from psycopg import Connection
 
@@ -12,6 +13,7 @@ from .merge import Change, changes
 from .model import Item
 from .reading import Reading
 
+CLOCK_SLACK = timedelta(minutes=1)
 REGION = re.compile(r"[0-9]{6}")
 
 
@@ -40,13 +42,14 @@ def import_rows(connection: Connection, reading: Reading, deed: store.Deed,
     edition. Raises Refusal `bad-region`, `unknown-region`, `clock-went-back`.
     """
     if not REGION.fullmatch(deed.region):
-        raise Refusal("bad-region", f"{deed.region!r} is not six digits (统筹区为六位数字)", "region", "",
-                      "Write the national area code, such as 370300.")
+        raise Refusal("bad-region", f"{deed.region!r} is not six digits (统筹区为六位数字)",
+                      "region", "", "Write the national area code, such as 370300.")
     if region_name:
         store.open_region(connection, deed.region, region_name)
     if not store.region_exists(connection, deed.region):
         raise Refusal("unknown-region", f"region {deed.region!r} is not in this database "
-                      "(统筹区未登记)", "region", "", "Check the number, or give the region's name to add it.")
+                      "(统筹区未登记)", "region", "",
+                      "Check the number, or give the region's name to add it.")
     store.lock(connection, deed.region)
     version, known_at = store.last_edition(connection, deed.region)
     items = [one for one in reading.records if isinstance(one, Item)]
@@ -56,16 +59,25 @@ def import_rows(connection: Connection, reading: Reading, deed: store.Deed,
     unchanged = of_items.unchanged + of_rules.unchanged
     if not of_items and not of_rules:
         return Imported(version, 0, 0, unchanged)
-    if known_at is not None and deed.at <= known_at:
-        raise Refusal("clock-went-back", f"it is {deed.at.isoformat()}, and the last edition is "
-                      f"of {known_at.isoformat()} (系统时间早于上一版目录)", "clock", "",
-                      "Correct the clock of this machine.")
+    deed = _after(deed, known_at)
     version += 1
     added = _write(connection, deed, version, of_items, of_rules)
     retracted = len(of_items.retract) + len(of_rules.retract)
     store.add_edition(connection, deed, version, (reading.source, reading.digest),
                       (added, retracted))
     return Imported(version, added, retracted, unchanged)
+
+
+def _after(deed: store.Deed, known_at: datetime | None) -> store.Deed:
+    """The deed at a moment after the last edition: imports wait for one another, so a moment may
+    have passed; a clock that is further behind is refused."""
+    if known_at is None or deed.at > known_at:
+        return deed
+    if known_at - deed.at > CLOCK_SLACK:
+        raise Refusal("clock-went-back", f"it is {deed.at.isoformat()}, and the last edition is "
+                      f"of {known_at.isoformat()} (系统时间早于上一版目录)", "clock", "",
+                      "Correct the clock of this machine.")
+    return replace(deed, at=known_at + timedelta(microseconds=1))
 
 
 def _write(connection: Connection, deed: store.Deed, version: int, of_items: Change,

@@ -146,7 +146,8 @@ def _record(number: int, headings: list[str], cells: Sequence[str], found: dict[
     """The record of a row, or the list of its faults."""
     if len(cells) > len(headings) and any(cell.strip() for cell in cells[len(headings):]):
         fault = Fault("too-many-cells", "the row has more cells than there are headings",
-                      "单元格多于表头", "Quote cells that hold the delimiter.", "含分隔符的单元格请加引号。")
+                      "单元格多于表头", "Quote cells that hold the delimiter.",
+                      "含分隔符的单元格请加引号。")
         return [_told(number, "", cells[len(headings)], fault)]
     values, faults = {}, []
     for place, column in found.items():
@@ -173,7 +174,8 @@ def _record(number: int, headings: list[str], cells: Sequence[str], found: dict[
 def _value(column: Column, text: str) -> object:
     if len(text) > CELL_LIMIT or "\x00" in text:
         raise Fault("field-too-long", f"{len(text)} characters, or one that is no text",
-                    "内容过长或含非法字符", f"At most {CELL_LIMIT} characters.", f"最多 {CELL_LIMIT} 字。")
+                    "内容过长或含非法字符", f"At most {CELL_LIMIT} characters.",
+                    f"最多 {CELL_LIMIT} 字。")
     return column.read(text)
 
 

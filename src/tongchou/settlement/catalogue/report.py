@@ -8,7 +8,8 @@ from .columns import ITEM_COLUMNS, Column
 from .importing import Imported
 from .reading import Reading
 
-FAULT_HEADINGS = ("file 文件", "row 行", "column 列", "value seen 原值", "code 代码", "what 问题", "what (en)",
+FAULT_HEADINGS = ("file 文件", "row 行", "column 列", "value seen 原值", "code 代码", "what 问题",
+                  "what (en)",
                   "to do 如何改", "to do (en)")
 FAULT_WIDTHS = (20, 8, 18, 24, 20, 30, 40, 34, 44)
 
@@ -25,12 +26,13 @@ def write_report(path: Path, reading: Reading, imported: Imported | None = None)
     if imported is not None:
         counts += [("version 目录版本", imported.version), ("added 新增", imported.added),
                    ("retracted 撤回", imported.retracted), ("unchanged 未变", imported.unchanged)]
-    rows = [(fault.file, fault.row, fault.column, fault.value, fault.code, fault.zh, fault.en, fault.todo_zh,
-             fault.todo_en) for fault in reading.faults]
+    rows = [(fault.file, fault.row, fault.column, fault.value, fault.code, fault.zh, fault.en,
+             fault.todo_zh, fault.todo_en) for fault in reading.faults]
     with _workbook(path) as book:
         bold = book.add_format({"bold": True})
         _sheet(book.add_worksheet("faults 有误的行"), bold, FAULT_HEADINGS, rows, FAULT_WIDTHS)
-        _sheet(book.add_worksheet("summary 摘要"), bold, ("what 项目", "value 值"), counts, (34, 70))
+        _sheet(book.add_worksheet("summary 摘要"), bold, ("what 项目", "value 值"), counts,
+               (34, 70))
 
 
 def write_template(path: Path) -> None:
@@ -49,8 +51,8 @@ def write_template(path: Path) -> None:
                                            "schemes") else column.example
             sheet.write_string(1, place, "甲类" if column.key == "item_class" else
                                "" if column.key == "ratio:" else example, text)
-        _sheet(book.add_worksheet("columns 列说明"), bold, ("列", "column", "必填 needed", "示例 example",
-                                                         "说明"), says, (20, 24, 12, 34, 60))
+        _sheet(book.add_worksheet("columns 列说明"), bold,
+               ("列", "column", "必填 needed", "示例 example", "说明"), says, (20, 24, 12, 34, 60))
 
 
 def _workbook(path: Path) -> object:
