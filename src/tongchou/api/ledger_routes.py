@@ -5,7 +5,7 @@ from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from ..errors import Refusal
 from ..ledger import balances_of, beancount_lines, close_day, last_close, verify
@@ -53,7 +53,8 @@ def trial_balance(request: Request, caller: Annotated[Caller, Depends(may("ledge
                           "closing": yuan_text(row.closing_fen)} for row in balances_of(found)]})
 
 
-@router.get("/closes/{day}/beancount", summary="导出（beancount） A closed day's journal as text")
+@router.get("/closes/{day}/beancount", response_class=PlainTextResponse,
+            summary="导出（beancount） A closed day's journal as text")
 def export(request: Request, caller: Annotated[Caller, Depends(may("ledger.read"))],
            day: ClosedDay) -> Response:
     """可用 bean-check 独立核对。 To be checked by bean-check."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 import hmac
 
 from fastapi import APIRouter, Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from ..errors import Refusal, TongchouError
 from . import figures
@@ -30,7 +30,7 @@ def readyz(request: Request) -> Response:
     return json_reply({"ready": ready, **found}, 200 if ready else 503)
 
 
-@router.get("/metrics", summary="指标 Figures for Prometheus")
+@router.get("/metrics", summary="指标 Figures for Prometheus", response_class=PlainTextResponse)
 async def metrics(request: Request) -> Response:
     """生产环境须带配置的令牌。 In production with the configured token only."""
     settings = request.app.state.settings

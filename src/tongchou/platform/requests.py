@@ -14,7 +14,7 @@ from ..enrolment import Institution, PersonContext, chronic_on, insured, referra
 from ..errors import Refusal
 from ..money import parse_yuan
 from ..policy import as_node
-from ..settlement import (Asked, SplitBill, SplitRules, Visit, bill_row, body_hash,
+from ..settlement import (Asked, SplitBill, SplitLine, SplitRules, Visit, bill_row, body_hash,
                           compare_parts, fee_line, local_time, split_bill)
 from ..settlement.catalogue import Catalogue
 from ..terms import INSURANCE_OF_CODE, PARTS, SEXES, visit_of
@@ -34,6 +34,7 @@ class Known:
     psn_no: str
     context: Mapping[str, object] | None
     catalogue: Catalogue | None
+    earlier: tuple[SplitLine, ...] = ()     # lines of portions of the stay settled before
 
     def person(self) -> PersonContext:
         """The person. Raises Refusal `unknown-person`."""
@@ -67,7 +68,7 @@ class Requests:
         else:
             insurance = self._insurance(request, known.person(), frame)
             if known.catalogue is not None:
-                bill = _split(request, known.catalogue, frame, insurance, known.person())
+                bill = _split(request, known, frame, insurance)
                 frame = replace(frame, parts=bill.parts)
 
         def finish(context: Mapping[str, object]) -> Claim:
@@ -128,15 +129,17 @@ def _scheme(insutype: str) -> str:
     return INSURANCE_OF_CODE[insutype]
 
 
-def _split(request: Mapping[str, object], catalogue: Catalogue, frame: Claim, insurance: str,
-           person: PersonContext) -> SplitBill:
+def _split(request: Mapping[str, object], known: Known, frame: Claim, insurance: str,
+           ) -> SplitBill:
     """The bill's lines in four parts; stated parts and the total are compared."""
+    person, catalogue = known.person(), known.catalogue
+    assert catalogue is not None
     diagnoses = tuple(request.get("diagnoses") or ()) or (
         (frame.disease,) if frame.disease else ())
     visit = Visit(insurance, frame.level, frame.visit, frame.begin, frame.end, person.born,
                   SEXES.get(person.sex, "unknown"), diagnoses)
     bill = split_bill([fee_line(row) for row in request["feedetail"]], catalogue, visit,
-                      SplitRules(), parse_yuan(str(request["medfee_sumamt"])))
+                      SplitRules(), parse_yuan(str(request["medfee_sumamt"])), known.earlier)
     compare_parts(bill, {name: parse_yuan(str(request[name])) for name in PART_FIELDS
                          if request.get(name) is not None})
     return bill

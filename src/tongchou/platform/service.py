@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Protocol
 
@@ -14,7 +15,7 @@ from ..database import Database, shard_of
 from ..enrolment import Enrolment, Status
 from ..errors import Refusal
 from ..privacy import KeyRing
-from ..settlement import (Asked, Catalogues, Regimes, SettlementService, body_hash,
+from ..settlement import (Asked, Catalogues, Regimes, SettlementService, bill_of, body_hash,
                           replay_settlement)
 from ..settlement import store as settlement_store
 from .people import InsuredPeople
@@ -131,9 +132,14 @@ class Platform:
             return self._requests.asked(request, who.user_id, key, self.clock())
         with self.database.connection() as connection:
             context = settlement_store.person(connection, region, shard_of(region, psn_no), psn_no)
-            catalogue = self.catalogues.of(connection, region) if request.get("feedetail") \
-                else None
-        known = Known(region, psn_no, context, catalogue)
+            known = Known(region, psn_no, context, None)
+            if request.get("feedetail"):
+                rows = settlement_store.bills_of_visit(
+                    connection, region, shard_of(region, psn_no), psn_no,
+                    str(request["mdtrt_id"]))
+                earlier = tuple(line for row in rows for line in bill_of(row).lines)
+                known = replace(known, catalogue=self.catalogues.of(connection, region),
+                                earlier=earlier)
         return self._requests.asked(request, who.user_id, key, self.clock(), known)
 
 

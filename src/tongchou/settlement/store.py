@@ -81,6 +81,17 @@ def history(connection: Connection, region: str, shard: int, psn_no: str, year: 
     return [dict(zip(SETTLEMENT_COLUMNS, row, strict=True)) for row in rows]
 
 
+def bills_of_visit(connection: Connection, region: str, shard: int, psn_no: str, mdtrt_id: str,
+                   ) -> list[Mapping[str, object]]:
+    """Split bills of the portions of a stay that stand: what corrections may refer to."""
+    return [row[0] for row in connection.execute(
+        "select s.bill from settlement s where s.region = %s and s.shard = %s and s.psn_no = %s "
+        "and s.mdtrt_id = %s and s.bill is not null and not exists (select 1 from outcome o "
+        "where o.region = s.region and o.shard = s.shard and o.psn_no = s.psn_no "
+        "and o.setl_id = s.setl_id and o.reason = 'reverse') order by s.setl_time, s.setl_id",
+        (region, shard, psn_no, mdtrt_id))]
+
+
 def years_of(connection: Connection, region: str, shard: int, psn_no: str) -> list[str]:
     """Policy years in which the person has settlements."""
     return [row[0] for row in connection.execute(

@@ -278,11 +278,12 @@ return known_at <= moment and (retracted_at is null or retracted_at > moment);
 
 -- Everything a settlement asks about people, as believed at a moment; people nobody knows of have
 -- no row. Days are text, `from` and `to` both included, null where open. `lateral ... offset 0` here
--- and below: each person is looked up by key, whatever the planner believes of a table just filled.
+-- and below: each person is looked up by key, whatever the planner believes of a table just filled;
+-- and one plan is kept: eight tables in eight parts take longer to plan than to read.
 create function person_contexts(regions text[], shards smallint[], numbers text[],
                                 moment timestamptz)
 returns table (region_ text, shard_ smallint, number_ text, context_ jsonb)
-language plpgsql stable as $$
+language plpgsql stable set plan_cache_mode = force_generic_plan as $$
 begin
   return query select asked.region, asked.shard, asked.psn_no, jsonb_build_object(
     'region', p.region, 'shard', p.shard, 'psn_no', p.psn_no,
@@ -350,7 +351,8 @@ grant select on person_now to tongchou_service;
 
 -- Locks first, in the order of keys: the statement after it sees what others committed meanwhile.
 create function refresh_people(regions text[], shards smallint[], numbers text[])
-returns void language plpgsql security definer set search_path = public, pg_temp as $$
+returns void language plpgsql security definer set search_path = public, pg_temp
+set plan_cache_mode = force_generic_plan as $$
 begin
   perform 1 from (select * from unnest(regions, shards, numbers) as one (region, shard, psn_no)
                   order by 1, 2, 3) as asked
