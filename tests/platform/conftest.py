@@ -25,6 +25,8 @@ from tongchou.errors import Refusal
 
 DEBIAN_PROGRAMS = Path("/usr/lib/postgresql/15/bin")
 SMALL_CACHE = {"shared_buffers": "64MB", "max_wal_size": "512MB"}
+# A killed process loses nothing without fsync, only a machine does; one of the two keeps it on.
+FSYNC = {"embedded": {"fsync": "off"}, "debian": {"fsync": "on"}}
 SMALL_DISK_BYTES = 256 << 20
 NO_DEBIAN = "Debian's PostgreSQL 15 is not installed here (apt-get install postgresql-15)"
 
@@ -59,7 +61,8 @@ def new_server() -> Iterator[Callable[..., LocalServer]]:
 
     def start(kind: str = "embedded", folder: Path | None = None, **settings: str) -> LocalServer:
         folder = folder or Path(tempfile.mkdtemp(prefix="tongchou-test-"))
-        started.append(start_server(folder / "data", programs_of(kind), SMALL_CACHE | settings))
+        started.append(start_server(folder / "data", programs_of(kind),
+                                    SMALL_CACHE | FSYNC[kind] | settings))
         return started[-1]
 
     yield start

@@ -139,8 +139,12 @@ def moved(connection: Connection, region: str, after: Mapping[int, int],
 
 def accumulator_differences(connection: Connection, region: str) -> list[Difference]:
     """Accumulators of persons that are not the journal's sums, the first thousand of them."""
-    return [Difference(*row) for row in connection.execute(
+    # Just after a bulk load there are no statistics, and a nested loop here is quadratic.
+    connection.execute("set local enable_nestloop = off")
+    found = [Difference(*row) for row in connection.execute(
         DIFFERENCES, {"region": region, "limit": DIFFERENCES_MAX})]
+    connection.execute("set local enable_nestloop = on")
+    return found
 
 
 def accumulators(connection: Connection, region: str) -> int:
