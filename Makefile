@@ -69,7 +69,7 @@ fi
 echo "Installing postgresql-15 with apt-get for the tests, since this is root."
 export DEBIAN_FRONTEND=noninteractive
 if { apt-get -qq update && apt-get -qq install --yes --no-install-recommends postgresql-15; } >/dev/null 2>&1; then
-  pg_ctlcluster 15 main stop 2>/dev/null || true  # the tests start servers of their own
+  pg_ctlcluster 15 main stop >/dev/null 2>&1 || true
 else
   echo "postgresql-15 cannot be installed here: the tests run on the embedded PostgreSQL only."
 fi

@@ -1,9 +1,9 @@
 """The performance table: our kernels beside the hand-written loop, memory and other engines.
 
-    python bench/run.py [--n 100000] [--claims 10000000] [--only engines,latency,pipeline]
-                        [--strict] [--json FILE]
+    python bench/run.py [--n 100000] [--claims 10000000] [--people 20000]
+                        [--only engines,latency,pipeline,platform] [--strict] [--json FILE]
 
-Every part runs in processes of its own on one thread. Gates say PASS or FAIL; the exit code is 0
+Every part runs in processes of its own, all but the platform on one thread. Gates say PASS or FAIL; the exit code is 0
 all the same unless --strict is given. See bench/README.md for what is measured.
 """
 from __future__ import annotations
@@ -34,7 +34,7 @@ ONE_THREAD = {name: "1" for name in ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "N
                                      "OPENBLAS_NUM_THREADS", "ARROW_IO_THREADS",
                                      "NUMEXPR_MAX_THREADS")}
 WORKLOAD_PACK, SHIPPED_PACK = HERE / "packs" / "peer_workload.yaml", "zibo/2023"
-PARTS = ("engines", "latency", "pipeline")
+PARTS = ("engines", "latency", "pipeline", "platform")
 
 
 class Gate(NamedTuple):
@@ -58,7 +58,7 @@ class Gate(NamedTuple):
 
 
 def own_process(script: str, *options: object) -> dict:
-    """The last line of another script of this folder, run on one thread."""
+    """The last line of another script of this folder, run on one thread by default."""
     command = [sys.executable, str(HERE / script), *map(str, options)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False,
                            env={**os.environ, **ONE_THREAD})
@@ -157,6 +157,44 @@ def pipeline_gates(row: dict[str, float]) -> list[Gate]:
                  row["claims"] / row["cpu"] / 1e6, 1.2, False)]
 
 
+# --- platform -------------------------------------------------------------------------------------
+PLATFORM_ROWS = {"one": "service call, 1 process x 8", "two": "service call, 2 processes x 4",
+                 "http": "HTTP, 8 clients, 1 server process",
+                 "shipped": "service call, 2 x 4, shipped pack"}
+
+
+def print_platform(found: dict) -> None:
+    """The table of durable settlements, and what was checked after it."""
+    said = ", ".join(f"{name} {value}" for name, value in found["settings"].items())
+    print(f"\n  durable settlements, {found['people']:,} people; PostgreSQL: {said}\n"
+          f"  {'':36}{'a second':>10}{'of plain':>10}{'p50 ms':>9}{'p99 ms':>9}{'client us':>11}"
+          f"{'web us':>8}{'server us':>11}{'load':>6}")
+    for name, title in PLATFORM_ROWS.items():
+        row = found[name]
+        ratio = f"{row['ratio']:.2f}" if "ratio" in row else "-"
+        print(f"  {title:36}{row['rate']:>10,.0f}{ratio:>10}{row['p50_ms']:>9.1f}"
+              f"{row['p99_ms']:>9.1f}{row['client_us']:>11,.0f}{row['web_us']:>8,.0f}"
+              f"{row['server_us']:>11,.0f}{row['load']:>6.1f}")
+    for row in found["plain"]:
+        print(f"  {'plain: settle.sql, pgbench -c 8':36}{row['rate']:>10,.0f}{'':57}"
+              f"{row['server_us']:>9,.0f}{row['load']:>6.1f}")
+    again, books = found["retroactive"], found["checked"]
+    print(f"  retroactive status: {again['settled']:,} persons settled again, {again['rate']:,.0f} "
+          f"a second; 100,000 would take {again['hundred_thousand_s'] / 60:.1f} minutes "
+          f"(extrapolated)\n  books: {books['entries']:,} entries sum to {books['sum_fen']} fen, "
+          f"chains {'verify' if books['sound'] else 'DO NOT VERIFY'} ({books['seconds']:.1f} s)")
+
+
+def platform_gates(found: dict) -> list[Gate]:
+    """Ratios to the plain transaction of the same minutes, and the books."""
+    best = max(("one", "two"), key=lambda name: found[name]["ratio"])
+    return [Gate(f"plain transaction: {PLATFORM_ROWS[best]}", found[best]["ratio"], 0.5, False),
+            Gate(f"plain transaction: {PLATFORM_ROWS['http']}", found["http"]["ratio"], 0.25,
+                 False),
+            Gate("books that do not sum to zero or verify", float(
+                not found["checked"]["sound"] or found["checked"]["sum_fen"] != 0), 0, True)]
+
+
 # --- all ------------------------------------------------------------------------------------------
 def machine() -> dict[str, object]:
     """What it ran on."""
@@ -187,6 +225,10 @@ def measure_all(asked: argparse.Namespace, found: dict[str, object]) -> list[Gat
             found[f"pipeline {pack}"] = row
             print_pipeline(pack, row)
         gates += pipeline_gates(found[f"pipeline {WORKLOAD_PACK}"])
+    if "platform" in asked.only:
+        found["platform"] = own_process("settlement.py", "--people", asked.people)
+        print_platform(found["platform"])
+        gates += platform_gates(found["platform"])
     return gates
 
 
@@ -213,6 +255,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--claims", type=int, default=10_000_000,
                         help="claims of the pipeline")
+    parser.add_argument("--people", type=int, default=20_000, help="people of the platform")
     parser.add_argument("--only", type=lambda text: text.split(","), default=list(PARTS))
     parser.add_argument("--strict", action="store_true", help="exit 1 when a gate fails")
     parser.add_argument("--json", type=Path)

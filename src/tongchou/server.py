@@ -9,10 +9,12 @@ It listens as soon as the schema is there; `/readyz` says 200 when also the demo
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
+from importlib.resources import as_file, files
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,12 +24,19 @@ from .access import AccessService, Account
 from .api import Settings, configure_logs, create_app
 from .database import Database, migrate, open_database
 from .errors import Refusal, TongchouError
+from .ledger import clearing_file, read_calendar, read_rules
 from .platform import Platform
 from .privacy import KEY_FILE_VARIABLE, open_keys
+from .settlement.manual import manual_file, read_manual_rules
 
 PROXY_VARIABLE, METRICS_VARIABLE = "TONGCHOU_TRUSTED_PROXY", "TONGCHOU_METRICS_TOKEN"
+# "520500=rules.csv;370300=CITY": rules of clearing (and likewise of manual
+# reimbursement) by region; and a folder of calendars.
+CLEARING_VARIABLE, CALENDAR_VARIABLE = "TONGCHOU_CLEARING", "TONGCHOU_CALENDAR"
+MANUAL_VARIABLE = "TONGCHOU_MANUAL"
 SHUTDOWN_SECONDS = 25
 DEMONSTRATION = "tongchou.demo_city"
+WARMING_CASE = "three_bills_of_a_year.yaml"
 
 _log = structlog.get_logger("tongchou.server")
 
@@ -85,8 +94,7 @@ class Server:
         import uvicorn
         configure_logs()
         options = self.options
-        settings = Settings(production=options.production,
-                            metrics_token=options.environment.get(METRICS_VARIABLE, ""))
+        settings = settings_of(options)
         proxy = options.environment.get(PROXY_VARIABLE, "")
         config = uvicorn.Config(
             create_app(self.platform, self.access, settings, self.ready), host=options.host,
@@ -96,6 +104,9 @@ class Server:
         threading.Thread(target=self._prepare, name="tongchou-prepare", daemon=True).start()
         _log.info("listening", host=options.host, port=options.port,
                   production=options.production)
+        # uvicorn ends gracefully, then raises the signal again: without a handler that would end
+        # the process before the database is closed.
+        signal.signal(signal.SIGTERM, lambda *_: None)
         try:
             uvicorn.Server(config).run()
         finally:
@@ -136,13 +147,43 @@ class Server:
 
     def _warm(self) -> None:
         """Loads and compiles what the first settlement would otherwise wait for."""
-        getattr(self.platform, "warm", lambda: None)()
+        from .app import settle
+        with as_file(files("tongchou.samples") / "cases" / WARMING_CASE) as path:
+            settle(path)
 
     def _check_operators(self) -> None:
         if self.access.demonstration_operators():
             raise Refusal("not-for-production", "operators of the demonstration can sign in here",
                           "operator", "", "Use a database of its own for production, or disable "
                           "them.")
+
+
+def settings_of(options: Options) -> Settings:
+    """The application's settings. Raises CaseError for rules or calendars that cannot be read."""
+    environment = options.environment
+    folder = environment.get(CALENDAR_VARIABLE)
+    clearing = {region: read_rules(_file(where, clearing_file))
+                for region, where in _by_region(environment.get(CLEARING_VARIABLE, ""))}
+    reimbursed = {region: read_manual_rules(_file(where, manual_file),
+                                            clearing[region].manual_days)
+                  for region, where in _by_region(environment.get(MANUAL_VARIABLE, ""))
+                  if region in clearing}
+    return Settings(
+        production=options.production, metrics_token=environment.get(METRICS_VARIABLE, ""),
+        clearing=clearing, manual=reimbursed,
+        calendar=read_calendar(Path(folder) if folder else None))
+
+
+def _by_region(text: str) -> list[tuple[str, str]]:
+    """`520500=FILE;370300=CITY` as pairs."""
+    parts = (part.strip().partition("=") for part in text.split(";") if part.strip())
+    return [(region, where) for region, _, where in parts]
+
+
+def _file(where: str, shipped: Callable[[str], Path]) -> Path:
+    """A file, or what is shipped beside a city's packs."""
+    path = Path(where)
+    return path if path.suffix or path.is_file() else shipped(where)
 
 
 def _check_environment(options: Options) -> None:

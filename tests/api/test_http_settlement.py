@@ -44,6 +44,13 @@ def test_a_bill_goes_the_whole_way(client: TestClient, signed: Signed) -> None:
     assert client.get(one, headers=signed("clerk")).json()["institution"] == HOSPITAL
     replayed = client.get(f"{one}/replay", headers=signed("auditor"))
     assert replayed.status_code == 200, replayed.text
+    why = client.get(f"{one}/explanation", headers=signed("clerk"))
+    assert why.json()["explanation"]["medfee_sumamt"] == "86420.00", why.text
+    assert client.get(f"{one}/slip", headers=signed("institution")).status_code == 200
+    for lang, word in (("zh", "起付"), ("en", "deductible")):
+        text = client.get(f"{one}/explanation/text", params={"lang": lang},
+                          headers=signed("institution"))
+        assert text.status_code == 200 and word in text.text.lower(), text.text
     undo = {"psn_no": number, "reason": "录入有误"}
     reversal = f"{BASE}/settlements/{answer['setl_id']}/reversal"
     first = client.post(reversal, json=undo, headers=signed("institution"))

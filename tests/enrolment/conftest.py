@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -49,7 +50,7 @@ def clock() -> Clock:
 def make_enrolment(keys: KeyRing) -> Callable[[Database, Clock], Enrolment]:
     def made(database: Database, clock: Clock) -> Enrolment:
         count = iter(range(1, 10**9))
-        prefix = f"T{id(count):x}"
+        prefix = f"T{uuid4().hex[:10]}"
         service = Enrolment(database, keys, clock, lambda: f"{prefix}{next(count)}")
         service.open_region(REGION, "示范区")
         return service

@@ -156,7 +156,7 @@ def test_several_statuses_all_reach_the_engine_which_takes_the_best_once() -> No
     assert set(found.statuses) - {"none"} == {"allowance", "extreme_poverty"}
 
 
-# --- chronic certificates ---------------------------------------------------------------------------
+# --- chronic certificates ---------------------------------------------------------------
 @pytest.mark.clause("LF-37", "LF-24")
 def test_every_recognised_disease_counts() -> None:
     context = person(chronic=(ChronicCertificate("M03900", "2023-01-01", "2023-12-31", "H1"),
@@ -177,7 +177,7 @@ def test_whose_diagnosis_counts_stands_with_the_certificate() -> None:
     assert chronic_on(context, "M03900", "2023-07-01").institution == "TOWNSHIP7"
 
 
-# --- referrals --------------------------------------------------------------------------------------
+# --- referrals --------------------------------------------------------------------------
 NEED = rules(referral_needed={"levels": ["2", "3"], "places": ["province", "outside"]})
 
 

@@ -30,7 +30,6 @@ def test_the_institution_advances_all_layers_and_the_funds_owe_it() -> None:
     assert ("absorbed", "", "H1", 1000) in found and ("own_share", "", "H1", -1000) in found
 
 
-@pytest.mark.clause("BJ-50")
 def test_a_manual_reimbursement_is_owed_to_the_person() -> None:
     found = postings_of_bill({"basic": 70000}, 4000, 0, "H1", to_person=True)
     assert ("payable", "basic", "person", -70000) in found

@@ -46,14 +46,11 @@ CHECKS = {
         select o.setl_id, o.revision from outcome o left join outbox m
           on (m.region, m.outbox_id) = (o.region, o.setl_id || '.' || o.revision)
         where m.outbox_id is null""",
-    "settlement without an answer": """
-        select s.setl_id from settlement s where not exists (select from idempotency i
-          where i.region = s.region and i.shard = s.shard
-            and i.reply::jsonb ->> 'setl_id' = s.setl_id)""",
-    "answer without its settlement": """
-        select i.key from idempotency i where i.reply::jsonb ->> 'setl_id' is not null
-          and not exists (select from settlement s where s.region = i.region
-            and s.shard = i.shard and s.setl_id = i.reply::jsonb ->> 'setl_id')""",
+    "settlement without its answer, or answer without its settlement": """
+        select * from settlement s full join (
+          select region, shard, key, reply::jsonb ->> 'setl_id' as setl_id from idempotency
+          where reply::jsonb ? 'mdtrt_id') i using (region, shard, setl_id)
+        where s.setl_id is null or i.setl_id is null""",
     "paid that is not the sum of the journal": """
         with booked as (
           select e.shard, e.psn_no, e.year, p.fund, sum(p.amount_fen)::bigint as fen

@@ -43,7 +43,7 @@ class Torture:
         self.dice = random.Random(seed)
         town = Town(database, folder)
         self.people = [town.person() for _ in range(people)]
-        database.close_pool() if hasattr(database, "close_pool") else database.pool.close()
+        database.pool.close()
         server = database.server
         self.plan = folder / "plan.json"
         self.plan.write_text(json.dumps(asdict(Plan(
@@ -55,7 +55,8 @@ class Torture:
     def start(self) -> subprocess.Popen:
         """The service in a process of its own."""
         script = Path(__file__).with_name("service_process.py")
-        return subprocess.Popen([sys.executable, str(script), str(self.plan)])
+        with (self.folder / "service.log").open("ab") as log:
+            return subprocess.Popen([sys.executable, str(script), str(self.plan)], stderr=log)
 
     def lines(self) -> list[dict]:
         """Everything acknowledged so far."""

@@ -10,5 +10,5 @@ from .passwords import one_time_password
 from .service import ABSOLUTE, AccessService, SignedIn, token_hash
 
 __all__ = ["ABSOLUTE", "AccessLog", "AccessService", "Account", "DEMONSTRATION_PASSWORD", "Look",
-           "Operator", "PURPOSES", "ROLES", "SignedIn", "make_demonstration_operators", "one_time_password",
-           "token_hash"]
+           "Operator", "PURPOSES", "ROLES", "SignedIn", "make_demonstration_operators",
+           "one_time_password", "token_hash"]

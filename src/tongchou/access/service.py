@@ -130,15 +130,18 @@ class AccessService:
             self._known.pop(hashed, None)
 
     # --- operators -----------------------------------------------------------------------------
-    def create(self, account: Account, by: str, password: str | None = None) -> str:
+    def create(self, account: Account, by: str, password: str | None = None,
+               hashed: str | None = None) -> str:
         """Makes an operator; gives the password, a one-time one unless it was given.
+
+        `hashed`: what `passwords.hashed` made of a password given to many at once.
 
         Raises CaseError (see operators.checked), Refusal `operator-exists`.
         """
         checked(account.user_id, account.role, account.regions, account.institution)
         given = password or passwords.one_time_password()
         account = replace(account, must_change=password is None)
-        hashed = passwords.hashed(given)
+        hashed = hashed or passwords.hashed(given)
         now = self._clock()
         with self._connect() as connection:
             if not store.add_operator(connection, account, hashed, now, by):

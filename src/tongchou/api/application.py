@@ -14,24 +14,39 @@ from starlette.responses import Response
 from .. import __version__
 from ..access import AccessService
 from ..errors import TongchouError
-from . import (catalogue_routes, clearing_routes, fact_routes, import_routes,
+from . import (catalogue_routes, clearing_routes, explanation_routes, fact_routes, import_routes,
                institution_routes, ledger_routes, operations_routes, people_routes,
-               session_routes, settlement_routes)
+               reimbursement_routes, session_routes, settlement_routes)
 from .gate import Gate
 from .hot_settlement import HotSettlement
-from .refusals import bad_fields, refusal_reply
+from .refusals import bad_fields, fault_reply, refusal_reply
 from .schema import described
 from .settings import Settings
-from .shell import Shell
+from .shell import Receive, Scope, Send, Shell
 
 if TYPE_CHECKING:
     from ..platform import Platform
 
 THREADS = min(32, 8 * (os.cpu_count() or 2))
 ROUTERS = (operations_routes, session_routes, people_routes, fact_routes, institution_routes,
-           catalogue_routes, settlement_routes, ledger_routes, clearing_routes, import_routes)
+           catalogue_routes, settlement_routes, explanation_routes, ledger_routes, clearing_routes,
+           import_routes, reimbursement_routes)
+DESCRIPTION = (
+    "统筹区结算平台接口：金额为元、两位小数的文本，编码与字段名用国家标准。 The settlement "
+    "platform of a pooling area: amounts are yuan as text with two decimals, codes and field "
+    "names are the national ones.")
 _PLAIN_HTTP = {404: "no-such-path", 405: "no-such-method", 413: "body-too-large",
                400: "bad-body", 415: "bad-body"}
+
+
+class Application(FastAPI):
+    """FastAPI inside the shell, so that hot requests pass none of its layers."""
+
+    shell: Shell
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Every request goes through the shell first."""
+        await self.shell(scope, receive, send)
 
 
 def create_app(platform: Platform, access: AccessService | None = None,
@@ -45,12 +60,9 @@ def create_app(platform: Platform, access: AccessService | None = None,
     threads = ThreadPoolExecutor(THREADS, thread_name_prefix="tongchou-http")
     gate = Gate(access, settings, threads)
 
-    app = FastAPI(title="统筹 Tongchou", version=__version__,
-                  description="统筹区结算平台接口：金额为元、两位小数的文本，编码与字段名用国家标准。 The "
-                  "settlement platform of a pooling area: amounts are yuan as text with two "
-                  "decimals, codes and field names are the national ones.",
-                  redoc_url=None, docs_url=None if settings.production else "/docs",
-                  openapi_url="/openapi.json")
+    app = Application(title="统筹 Tongchou", version=__version__, description=DESCRIPTION,
+                      redoc_url=None, docs_url=None if settings.production else "/docs",
+                      openapi_url="/openapi.json")
     app.state.platform, app.state.gate, app.state.settings = platform, gate, settings
     app.state.ready = ready or (lambda: {})
     for module in ROUTERS:
@@ -58,7 +70,9 @@ def create_app(platform: Platform, access: AccessService | None = None,
     app.add_exception_handler(TongchouError, _refused)
     app.add_exception_handler(RequestValidationError, _bad_fields)
     app.add_exception_handler(HTTPException, _bad_request)
-    app.add_middleware(Shell, settings=settings, hot=HotSettlement(platform, gate, threads))
+    app.add_exception_handler(Exception, _fault)
+    app.shell = Shell(super(Application, app).__call__, settings,
+                      HotSettlement(platform, gate, threads))
     described(app, settings)
     return app
 
@@ -71,6 +85,10 @@ async def _refused(_: Request, error: Exception) -> Response:
 async def _bad_fields(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     return refusal_reply(bad_fields(error.errors()))
+
+
+async def _fault(request: Request, _: Exception) -> Response:
+    return fault_reply(str(request.scope["tongchou.request_id"]))
 
 
 async def _bad_request(_: Request, error: Exception) -> Response:

@@ -24,7 +24,10 @@ def import_catalogue(request: Request,
                      caller: Annotated[Caller, Depends(may("catalogue.import"))], key: Key,
                      file: UploadFile, why: Annotated[Reason, Form()],
                      rules: UploadFile | None = None) -> Response:
-    """有误的行逐条说明原因与改法，其余成为新版目录。 Wrong rows are told, the rest is a new edition."""
+    """有误的行逐条说明原因与改法，其余成为新版目录。
+
+    Wrong rows are told, the rest is a new edition.
+    """
     platform = request.app.state.platform
 
     def work() -> object:
@@ -46,7 +49,10 @@ def import_catalogue(request: Request,
 @router.get("/items/{code}", summary="查询目录 An item")
 def item(request: Request, caller: Annotated[Caller, Depends(may("catalogue.read"))],
          code: Annotated[Code, Path()], day: Annotated[Day, Query()]) -> Response:
-    """甲乙丙类、先行自付比例、限价与限制使用。 Class, first self-pay, price limits, restrictions."""
+    """甲乙丙类、先行自付比例、限价与限制使用。
+
+    Class, first self-pay, price limits, restrictions.
+    """
     platform = request.app.state.platform
     with platform.database.connection() as connection:
         catalogue = platform.catalogues.of(connection, caller.who.region)

@@ -52,7 +52,7 @@ def file(request: Request, caller: Annotated[Caller, Depends(may("filing.make"))
          body: NewFiling, key: Key) -> Response:
     """金额须与账簿逐基金相符。 Must equal the books, fund by fund."""
     caller.own(body.institution)
-    rules = _rules(request, caller)
+    rules = rules_of(request, caller)
     act = _act(request, caller, body.received_on)
     return _once(request, caller, key, body, lambda connection: file_month(
         connection, caller.who.region, body.filing_id, body.institution,
@@ -88,8 +88,11 @@ def filing(request: Request, caller: Annotated[Caller, Depends(may("filing.read"
 @router.get("", summary="未结清申报与逾期 Filings not paid in full, and their terms")
 def filings(request: Request, caller: Annotated[Caller, Depends(may("filing.read"))],
             today: Annotated[Day | None, Query()] = None) -> Response:
-    """按工作日历计算期限；并列出未申报的垫付。 Terms by the working-day calendar; what nobody filed."""
-    rules, calendar = _rules(request, caller), request.app.state.settings.calendar
+    """按工作日历计算期限；并列出未申报的垫付。
+
+    Terms by the working-day calendar; what nobody filed.
+    """
+    rules, calendar = rules_of(request, caller), request.app.state.settings.calendar
     if calendar is None:
         raise Refusal("no-calendar", "the server has no working-day calendar", "calendar", "",
                       "Start it with a calendar; see docs/http-api.md.")
@@ -124,7 +127,8 @@ def _act(request: Request, caller: Caller, day: str) -> Act:
     return Act(date.fromisoformat(day), caller.who.user_id, request.app.state.platform.clock())
 
 
-def _rules(request: Request, caller: Caller) -> ClearingRules:
+def rules_of(request: Request, caller: Caller) -> ClearingRules:
+    """The server's clearing rules of the region. Raises CaseError `no-clearing-rules`."""
     found = request.app.state.settings.clearing.get(caller.who.region)
     if found is None:
         raise CaseError("no-clearing-rules", "the server has no clearing rules of this region",

@@ -75,7 +75,8 @@ Month = Annotated[str, Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description=
                              examples=["2023-03"])]
 Year = Annotated[str, Field(pattern=r"^[0-9]{4}(-[0-9]{2}-[0-9]{2}:[a-z_]+)?$",
                             description="政策年度 policy year", examples=["2023"])]
-Name = Annotated[str, Field(min_length=1, max_length=100, pattern=PLAIN), AfterValidator(_not_blank)]
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=PLAIN),
+                 AfterValidator(_not_blank)]
 Text = Annotated[str, Field(max_length=500, pattern=PLAIN)]
 Reason = Annotated[str, Field(min_length=1, max_length=500, pattern=PLAIN,
                               description="原因 why; it stays in the books"),

@@ -115,8 +115,8 @@ def allow(account: Account, permission: str) -> None:
 
 
 Purpose = Annotated[str, Header(alias="X-Purpose", max_length=40, pattern="^[a-z]*$", description=(
-    "查阅目的: 说明目的后按角色显示完整姓名、证件与电话，并记入日志。 Why personal data is shown in "
-    f"full; logged. One of {', '.join(PURPOSES)}."))]
+    "查阅目的: 说明目的后按角色显示完整姓名、证件与电话，并记入日志。 Why personal data is "
+    f"shown in full; logged. One of {', '.join(PURPOSES)}."))]
 
 
 def may(permission: str) -> Callable[..., Awaitable[Caller]]:

@@ -32,7 +32,10 @@ def kinds(_: Annotated[Caller, Depends(may("import.run"))]) -> Response:
 def import_file(request: Request, caller: Annotated[Caller, Depends(may("import.run"))],
                 kind: Kind, key: Key, file: UploadFile, why: Annotated[Reason, Form()],
                 service: Service, correct: Annotated[bool, Form()] = False) -> Response:
-    """逐行办理；未采用的行说明原因与改法。 Row by row; every row not taken is told, with what to do."""
+    """逐行办理；未采用的行说明原因与改法。
+
+    Row by row; every row not taken is told, with what to do.
+    """
     def work() -> object:
         with stored(file) as path:
             report = import_list(service, kind, path, caller.who.region, by=caller.who.user_id,

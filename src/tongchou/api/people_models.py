@@ -147,7 +147,7 @@ class NewChronic(Fact):
 
 
 class NewReferral(Fact):
-    """转诊 a referral as the institution sends it; it counts once the agency registers it (BJ-61)."""
+    """转诊 a referral as the institution sends it; it counts once it is registered (BJ-61)."""
 
     episode: Identifier
     from_institution: InstitutionCode

@@ -32,7 +32,10 @@ def register(request: Request, caller: Annotated[Caller, Depends(may("person.reg
 @router.post("/search", summary="按证件查找 Find a person by a document")
 def search(caller: Annotated[Caller, Depends(may("person.search"))], body: Search,
            service: Service) -> Response:
-    """证件号码只出现在请求体中，不进入地址与日志。 The number stands in the body, so that no log has it."""
+    """证件号码只出现在请求体中，不进入地址与日志。
+
+    The number stands in the body, so that no log has it.
+    """
     region = caller.who.region
     psn_no = service.find(region, body.document())
     caller.looked_at(psn_no or "")
@@ -45,7 +48,10 @@ def search(caller: Annotated[Caller, Depends(may("person.search"))], body: Searc
 @router.get("/{psn_no}", summary="参保人信息 A person")
 def read(caller: Annotated[Caller, Depends(may("person.read"))], psn_no: Number,
          service: Service) -> Response:
-    """姓名、证件、电话按角色脱敏；说明目的（X-Purpose）方可完整显示。 Masked unless a purpose is given."""
+    """姓名、证件、电话按角色脱敏；说明目的（X-Purpose）方可完整显示。
+
+    Masked unless a purpose is given.
+    """
     caller.looked_at(psn_no)
     return json_reply({**_view(caller, service, psn_no), **known(caller, service, psn_no)})
 

@@ -77,6 +77,13 @@ def refusal_reply(error: TongchouError) -> Response:
     return reply
 
 
+def fault_reply(request_id: str) -> Response:
+    """The reply to a fault of ours: nothing of its inside."""
+    return refusal_reply(TongchouError(
+        "internal-error", "this is a fault of Tongchou, not of your request",
+        hint=f"Report it with the request id {request_id}."))
+
+
 def bad_fields(faults: Sequence[Mapping[str, object]]) -> TongchouError:
     """What pydantic found, as one error: the first fault in words, how many more there are.
 

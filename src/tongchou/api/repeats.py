@@ -22,7 +22,7 @@ from .refusals import as_json, json_reply
 
 Key = Annotated[str, Header(alias="Idempotency-Key", min_length=1, max_length=80,
                             pattern=r"^[\x21-\x7e]{1,80}$", description=(
-    "每件事一个新键（UUID）；重发同一请求用同一键。 A new key for each thing; the same for a repeat."))]
+    "每件事一个新键（UUID）；重发同一请求用同一键。 A new key for each thing, kept for a repeat."))]
 
 
 def once(request: Request, caller: Caller, key: str, body: object, work: Callable[[], object],

@@ -9,10 +9,11 @@ from .settings import Settings
 TAGS = [
     ("运行 operations", "存活、就绪与指标。 Alive, ready, figures."),
     ("访问 access", "登录、会话、操作员与访问日志。 Sessions, operators, the access log."),
-    ("参保 people", "参保人及其参保、身份、家庭、慢特病、转诊与备案。 People and what is known of them."),
+    ("参保 people", "参保人及其参保、身份、家庭、慢特病、转诊与备案。 People and their facts."),
     ("机构 institutions", "定点医药机构与统筹区规则。 Institutions and the area's rules."),
     ("目录 catalogue", "医保目录导入与查询。 Import and look-up of the catalogue."),
     ("结算 settlement", "预结算、结算、冲正、追溯、重放。 Settle, reverse, recognise, replay."),
+    ("报销 reimbursement", "手工报销：材料、期限、结算与拨付。 Cases handed in at the agency."),
     ("账簿 ledger", "日结、试算平衡、验账与导出。 Closes, balances, verification, export."),
     ("清算 clearing", "月度申报与拨付。 Monthly filings and payments."),
     ("导入 imports", "参保与机构数据的批量导入。 Lists of people and institutions."),

@@ -74,9 +74,10 @@ Administrator = Annotated[SignedIn, Depends(_administrator)]
 
 @router.post("/session", summary="登录 Sign in", status_code=201)
 def sign_in(request: Request, body: SignIn, service: Service) -> Response:
-    """成功后浏览器用 Cookie，机器用 Bearer 令牌。 A cookie for browsers, a bearer token for machines.
+    """成功后浏览器用 Cookie，机器用 Bearer 令牌。
 
-    A few failures in a quarter of an hour close the door for the rest of it.
+    A cookie for browsers, a bearer token for machines. A few failures in a quarter
+    of an hour close the door for the rest of it.
     """
     address = request.client.host if request.client else ""
     token, signed = service.sign_in(body.user_id, body.password, address, body.session)
@@ -92,7 +93,10 @@ def sign_in(request: Request, body: SignIn, service: Service) -> Response:
 
 @router.get("/session", summary="当前会话 This session")
 async def session(signed: Session) -> Response:
-    """操作员、角色、统筹区，以及页面写操作所需的 csrf_token。 Who is signed in, and the page's token."""
+    """操作员、角色、统筹区，以及页面写操作所需的 csrf_token。
+
+    Who is signed in, and the page's token.
+    """
     return json_reply(_session(signed))
 
 

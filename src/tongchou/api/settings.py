@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..ledger import Calendar, ClearingRules
+from ..settlement.manual import ManualRules
 
 BODY_MAX_BYTES = 2 << 20
 UPLOAD_MAX_BYTES = 64 << 20
@@ -13,14 +14,15 @@ UPLOAD_MAX_BYTES = 64 << 20
 @dataclass(frozen=True)
 class Settings:
     """`production`: only behind a proxy that ends TLS, cookies marked Secure, figures only with
-    `metrics_token`, no documentation pages that load scripts from elsewhere. `clearing`: rules of
-    clearing by region, `calendar`: working days; filings need both."""
+    `metrics_token`, no documentation pages that load scripts from elsewhere. `clearing` and
+    `manual`: rules of clearing and of manual reimbursement by region; `calendar`: working days."""
 
     production: bool = False
     metrics_token: str = ""
     body_max_bytes: int = BODY_MAX_BYTES
     upload_max_bytes: int = UPLOAD_MAX_BYTES
     clearing: Mapping[str, ClearingRules] = field(default_factory=dict)
+    manual: Mapping[str, ManualRules] = field(default_factory=dict)
     calendar: Calendar | None = None
 
     @property

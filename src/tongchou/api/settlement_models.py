@@ -40,8 +40,8 @@ class FeeLine(Body):
 class Bill(Body):
     """结算请求 a bill to settle: either its four parts, or its lines, or both (then compared).
 
-    `kind`: on_the_spot 联网直接结算, mid_stay 中途结算. `referred`: true 已转诊备案, false 应转而未转;
-    left out, the platform finds it in the referrals and filings.
+    `kind`: on_the_spot 联网直接结算, mid_stay 中途结算. `referred`: true 已转诊备案,
+    false 应转而未转; left out, the platform finds it in the referrals and filings.
     """
 
     psn_no: PersonNumber
@@ -76,29 +76,6 @@ class Bill(Body):
         return self
 
 
-class ManualBill(Bill):
-    """手工报销 a bill the person paid in full and hands in later (BJ-50, BJ-51)."""
-
-    kind: Literal["manual"] = "manual"
-    received_on: Day
-    documents: Annotated[list[Name], Field(min_length=1, max_length=50)]
-
-
-class Documents(Body):
-    """补交材料 documents handed in later."""
-
-    psn_no: PersonNumber
-    received_on: Day
-    documents: Annotated[list[Name], Field(min_length=1, max_length=50)]
-
-
-class PaidOut(Body):
-    """办结 the person was paid."""
-
-    psn_no: PersonNumber
-    paid_on: Day
-
-
 class Reversal(Body):
     """冲正 takes a settlement back. `refund`: refuse_unless_last refuses when later settlements of
     the year rest on it; recompute lets them follow (policy-semantics 9)."""
@@ -109,7 +86,7 @@ class Reversal(Body):
 
 
 class Recognition(Body):
-    """身份认定 a status in force from an earlier day; settlements since are settled again (GZ-26)."""
+    """身份认定 a status in force from an earlier day; what was settled since follows (GZ-26)."""
 
     code: Annotated[Literal[tuple(STATUSES)], Field(description="人员身份 status, terms.STATUSES")]
     since: Annotated[Day, Field(alias="from", description="生效日 first day in force")]

@@ -15,7 +15,7 @@ from .gate import Caller, may
 from .hot_settlement import checked_key
 from .refusals import json_reply
 from .repeats import Key
-from .settlement_models import Bill, ManualBill, Recognition, Recomputation, Reversal
+from .settlement_models import Bill, Recognition, Recomputation, Reversal
 
 router = APIRouter(prefix="/api/v1/regions/{region}", tags=["结算 settlement"])
 SettlementNumber = Annotated[Identifier, Path(description="结算编号 setl_id")]
@@ -36,16 +36,11 @@ def presettle(request: Request, caller: Annotated[Caller, Depends(may("settlemen
 @router.post("/settlements", summary="结算（含中途结算） Settle a bill, at discharge or mid-stay")
 def settle(request: Request, caller: Annotated[Caller, Depends(may("settlement.settle"))],
            body: Bill, key: Key) -> Response:
-    """同一键与内容重发，逐字节返回首次的答复。 The same key and body answer the same bytes again."""
+    """同一键与内容重发，逐字节返回首次的答复。
+
+    The same key and body answer the same bytes again.
+    """
     caller.own(body.fixmedins_code, body.psn_no)
-    return json_reply(request.app.state.platform.settle(
-        {"region": caller.who.region, **body.plain()}, checked_key(key, caller), who=caller.who))
-
-
-@router.post("/reimbursements", summary="手工报销 Settle a bill the person paid in full")
-def reimburse(request: Request, caller: Annotated[Caller, Depends(may("reimbursement.take"))],
-              body: ManualBill, key: Key) -> Response:
-    """登记材料与收件日，期限自收件日起算（BJ-50、BJ-51）。 The clock starts the day it is received."""
     return json_reply(request.app.state.platform.settle(
         {"region": caller.who.region, **body.plain()}, checked_key(key, caller), who=caller.who))
 
@@ -54,7 +49,7 @@ def reimburse(request: Request, caller: Annotated[Caller, Depends(may("reimburse
 def reverse(request: Request, caller: Annotated[Caller, Depends(may("settlement.reverse"))],
             setl_id: SettlementNumber, body: Reversal, key: Key) -> Response:
     """记相反分录，原记录不动。 Posts the negative; what was there stays."""
-    _settlement(request, caller, body.psn_no, setl_id)
+    own_settlement(request, caller, body.psn_no, setl_id)
     return json_reply(request.app.state.platform.reverse(
         {"psn_no": body.psn_no, "setl_id": setl_id, "reason": body.reason},
         checked_key(key, caller), who=caller.who, refund=body.refund))
@@ -92,7 +87,7 @@ def settlement(request: Request, caller: Annotated[Caller, Depends(may("settleme
                psn_no: Number, setl_id: SettlementNumber) -> Response:
     """含每次重算或冲正的结果。 With every outcome it had."""
     caller.looked_at(psn_no, fields=())
-    return json_reply(_settlement(request, caller, psn_no, setl_id))
+    return json_reply(own_settlement(request, caller, psn_no, setl_id))
 
 
 @router.get("/persons/{psn_no}/settlements/{setl_id}/replay", summary="审计重放 Audit replay")
@@ -104,8 +99,10 @@ def replay(request: Request, caller: Annotated[Caller, Depends(may("settlement.r
                                                         who=caller.who))
 
 
-def _settlement(request: Request, caller: Caller, psn_no: str, setl_id: str) -> dict[str, object]:
-    """A settlement the caller may see."""
+def own_settlement(request: Request, caller: Caller, psn_no: str, setl_id: str,
+                   ) -> dict[str, object]:
+    """A settlement the caller may see. Raises Refusal `unknown-settlement`,
+    `not-own-institution`."""
     found = request.app.state.platform.settlement(caller.who.region, psn_no, setl_id,
                                                   who=caller.who)
     caller.own(str(found["institution"]), psn_no)

@@ -15,6 +15,8 @@ from ..errors import CaseError
 if TYPE_CHECKING:
     import psycopg
 
+    from ..database import Database
+
 ENVIRONMENT = "DATABASE_URL"
 Url = Annotated[str | None, typer.Option("--database", metavar="URL", help="The PostgreSQL to use; "
                                          f"without it {ENVIRONMENT}, then --data.")]
@@ -33,8 +35,8 @@ SOMEBODY = "command line"
 
 
 @contextmanager
-def connected(url: str | None, data: Path) -> Iterator[psycopg.Connection]:
-    """A connection as the service; committed at the end, rolled back on a refusal.
+def opened(url: str | None, data: Path) -> Iterator[Database]:
+    """The database that is named; closed at the end.
 
     Raises CaseError `no-database`: books are looked for, never begun by looking.
     """
@@ -46,10 +48,19 @@ def connected(url: str | None, data: Path) -> Iterator[psycopg.Connection]:
                         "--data folder that `tongchou serve` uses.")
     database = open_database(url, data)
     try:
-        with database.connection() as connection:
-            yield connection
+        yield database
     finally:
         database.close()
+
+
+@contextmanager
+def connected(url: str | None, data: Path) -> Iterator[psycopg.Connection]:
+    """A connection as the service; committed at the end, rolled back on a refusal.
+
+    Raises CaseError `no-database`.
+    """
+    with opened(url, data) as database, database.connection() as connection:
+        yield connection
 
 
 def day_of(text: str) -> date:

@@ -18,7 +18,8 @@ from . import output
 
 # A command is the function or typer app of its name in the module of its name. Only the one
 # that is called is imported: the others may need numba or pyarrow, which take a second.
-COMMANDS = ("settle", "batch", "pack", "demo", "catalogue", "database", "ledger", "people")
+COMMANDS = ("settle", "batch", "pack", "demo", "catalogue", "database", "ledger", "people", "serve",
+            "audit", "demo-city")
 REFUSED, UNREADABLE, INTERNAL, STOPPED = 1, 2, 70, 130
 
 
@@ -58,9 +59,10 @@ def _application(arguments: list[str]) -> typer.Typer:
     application.callback(invoke_without_command=True)(_root)
     asked = next((word for word in arguments if not word.startswith("-")), "")
     for name in [asked] if asked in COMMANDS else COMMANDS:
-        if find_spec(f".{name}", __package__) is None:  # not part of this installation
+        module = name.replace("-", "_")
+        if find_spec(f".{module}", __package__) is None:  # not part of this installation
             continue
-        command = getattr(import_module(f".{name}", __package__), name)
+        command = getattr(import_module(f".{module}", __package__), module)
         if isinstance(command, typer.Typer):
             application.add_typer(command, name=name)
         else:

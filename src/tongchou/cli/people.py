@@ -124,15 +124,15 @@ def find(region: Region,
         else:
             found = service.find_by_phone(region, entry.phone_of("tel", phone))
         views = service.views(region, [one for one in found if one], role)
+    if not views:
+        raise Refusal("unknown-person", "nobody is found (查无此人)", f"region {region}",
+                      hint="Documents, names and phones are found only as a whole.")
     if as_json:
         output.json_object(views)
     for view in views if not as_json else ():
         numbers = " ".join(one["certno"] for one in view["certificates"])
         output.line(f"{view['psn_no']}  {view['psn_name']}  {view['gend']}  {view['brdy']}  "
                     f"{numbers}  {view['tel']}")
-    if not views:
-        raise Refusal("unknown-person", "nobody is found (查无此人)", f"region {region}",
-                      hint="Documents, names and phones are found only as a whole.")
 
 
 @people.command("show")
@@ -148,7 +148,7 @@ def show(psn_no: Annotated[str, typer.Argument(help="The person's number.")], re
 
 
 @people.command("check")
-def check(file: Annotated[Path, typer.Argument(metavar="FILE", help="A list with a column 证件号码; "
+def check(file: Annotated[Path, typer.Argument(metavar="FILE", help="A list with 证件号码; "
                                                "nothing of it is stored.")],
           region: Region, day: Day = "", url: Url = None, data: Data = DATA,
           as_json: AsJson = False) -> None:

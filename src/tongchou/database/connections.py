@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+import orjson
 import psycopg
 from psycopg import errors as states
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.types.json import set_json_loads
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from ..errors import Refusal
@@ -32,6 +34,7 @@ ATTEMPTS = 8
 # Below this the embedded server is only read: PostgreSQL stops altogether when its log of changes
 # (WAL, files of 16 MiB) finds no room.
 RESERVE_BYTES = 64 << 20
+SPACE_SECONDS = 0.05                   # so long a look at the disk holds
 _SETUP = (f"set role {SERVICE_ROLE}; set time zone 'UTC'; "
           f"set statement_timeout = {STATEMENT_TIMEOUT_MS}; set lock_timeout = {LOCK_TIMEOUT_MS}; "
           f"set idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS}")
@@ -52,6 +55,8 @@ class Database:
         self.reserve_bytes = reserve_bytes
         self.pool_size = pool_size
         self._pool: ConnectionPool | None = None
+        self._statements: ConnectionPool | None = None
+        self._space = (0.0, False)             # when it was looked at, whether it was short
         self._opening = threading.Lock()
 
     @property
@@ -70,13 +75,17 @@ class Database:
         """
         with self._opening:
             if self._pool is None:
-                self._check_ready()
-                self._pool = ConnectionPool(
-                    self.url, min_size=2, max_size=self.pool_size, configure=_configure,
-                    check=self._admit, connection_class=_patient(self), open=True,
-                    timeout=CONNECT_TIMEOUT_S, name=self.name,
-                    kwargs={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "tongchou"})
+                self._pool = self._open_pool(check=self._admit)
             return self._pool
+
+    def _open_pool(self, check: Callable[[psycopg.Connection], None] | None = None,
+                   **settings: object) -> ConnectionPool:
+        self._check_ready()
+        return ConnectionPool(
+            self.url, min_size=2, max_size=self.pool_size, configure=_configure, check=check,
+            connection_class=_patient(self), open=True, timeout=CONNECT_TIMEOUT_S, name=self.name,
+            kwargs={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "tongchou",
+                    **settings})
 
     @contextmanager
     def connection(self) -> Iterator[psycopg.Connection]:
@@ -86,6 +95,23 @@ class Database:
         """
         with self.refusing(), self.pool.connection() as connection:
             yield connection
+
+    @contextmanager
+    def statements(self) -> Iterator[psycopg.Connection]:
+        """A connection on which every statement is a transaction: for work of one or two calls.
+
+        Its caller asks `check_space` before it writes. Failures come out as Refusals.
+        """
+        with self._opening:
+            if self._statements is None:
+                self._statements = self._open_pool(autocommit=True)
+        with self.refusing(), self._statements.connection() as connection:
+            yield connection
+
+    def check_space(self) -> None:
+        """Raises Refusal `database-full` while the embedded server's disk is nearly full."""
+        if self.short_of_space():
+            raise self._full()
 
     @contextmanager
     def admin(self, *, autocommit: bool = False) -> Iterator[psycopg.Connection]:
@@ -158,11 +184,14 @@ class Database:
         """Whether the disk of the embedded server has less left than the reserve (磁盘将满)."""
         if self.server is None:
             return False
-        try:
-            disk = os.statvfs(self.server.cluster)
-        except OSError:
-            return False
-        return disk.f_bavail * disk.f_frsize < self.reserve_bytes
+        now = time.monotonic()
+        if now - self._space[0] > SPACE_SECONDS:
+            try:
+                disk = os.statvfs(self.server.cluster)
+            except OSError:
+                return False
+            self._space = now, disk.f_bavail * disk.f_frsize < self.reserve_bytes
+        return self._space[1]
 
     def revive(self) -> None:
         """Starts the embedded server again when it died, and drops broken connections.
@@ -173,13 +202,16 @@ class Database:
             self.server.start()
         if self._pool is not None:
             self._pool.check()
+        if self._statements is not None:
+            self._statements.check()
 
     def close(self) -> None:
         """Closes the pool, and stops the embedded server when no other process uses it."""
         with self._opening:
-            if self._pool is not None:
-                self._pool.close()
-                self._pool = None
+            for pool in (self._pool, self._statements):
+                if pool is not None:
+                    pool.close()
+            self._pool = self._statements = None
         if self.server is not None:
             self.server.stop(always=False)
 
@@ -272,6 +304,7 @@ def _patient(database: Database) -> type[psycopg.Connection]:
 
 
 def _configure(connection: psycopg.Connection) -> None:
+    set_json_loads(orjson.loads, connection)
     connection.execute(_SETUP)
     connection.commit()
 

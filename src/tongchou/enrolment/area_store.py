@@ -1,4 +1,4 @@
-"""Institutions, designations and the area's own rules in the database: small tables (机构与规则)."""
+"""Institutions, designations and the area's own rules in the database (机构与规则)."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -96,6 +96,15 @@ def retract_rules(connection: psycopg.Connection, region: str, name: str, first:
         "where region = %s and name = %s and retracted_at is null "
         "and during && daterange(%s::date, nullif(%s, '')::date, '[]')",
         [noted.at, noted.by, noted.why, region, name, first, last]).rowcount
+
+
+def rules_of(connection: psycopg.Connection, region: str,
+             ) -> list[tuple[str, Mapping[str, object], str, str, str]]:
+    """All rules of an area as believed now: name, value, clause, first day, last day ("" open)."""
+    return connection.execute(
+        sql.SQL("select name, value, clause, {} from enrolment_rule where region = %s "
+                "and retracted_at is null order by name, during").format(sql.SQL(_ENDS)),
+        [region]).fetchall()
 
 
 def rules_on(connection: psycopg.Connection, region: str, day: str) -> AreaRules:

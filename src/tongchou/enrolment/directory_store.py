@@ -1,4 +1,4 @@
-"""The directory of documents and the searches by blind index; lists over a whole area (证件目录)."""
+"""The directory of documents, searches by blind index, lists over an area (证件目录)."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence

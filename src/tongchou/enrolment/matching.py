@@ -163,7 +163,7 @@ class Matcher:
                 area_store.add_institution_fact(connection, self.region, one.row_id, one.fact,
                                                 self.noted)
 
-    # --- persons -----------------------------------------------------------------------------------
+    # --- persons ---------------------------------------------------------------------------------
     def _persons(self, connection: psycopg.Connection, records: Sequence[Record]) -> list[Result]:
         indexes = [index for record in records if record.document
                    for index in indexes_of(self.service.keys, record.document)]
@@ -179,12 +179,14 @@ class Matcher:
     def _fresh(self, connection: psycopg.Connection, records: Sequence[Record],
                holders: dict[bytes, str], known: dict[str, NewPerson]) -> frozenset[int]:
         """Stores at once the persons nobody has heard of, the bulk of a first list; gives their
-        places. None are stored when somebody registers one of them at the same moment."""
+        places. None are stored when somebody registers one of them at the same moment, or when two
+        rows ask for one number: then each row is tried by itself."""
         keys, service, seen = self.service.keys, self.service, {}
         for place, record in enumerate(records):
-            if record.document and not record.psn_no \
+            if record.document and record.psn_no not in known \
                     and holders.keys().isdisjoint(indexes_of(keys, record.document)):
-                seen.setdefault(index_of(keys, record.document), (place, record, service.ids()))
+                seen.setdefault(index_of(keys, record.document),
+                                (place, record, record.psn_no or service.ids()))
         if not seen:
             return frozenset()
         try:

@@ -285,7 +285,7 @@ class Enrolment:
                         [one for one in documents if one.psn_no == number])
                 for number in numbers if number in found]
 
-    # --- institutions and rules --------------------------------------------------------------------
+    # --- institutions and rules ------------------------------------------------------------------
     def open_region(self, region: str, name: str) -> None:
         """Makes a pooling area known; repeating it changes nothing."""
         self.database.transact(lambda connection: store.add_region(connection, region, name))
@@ -340,7 +340,7 @@ class Enrolment:
         with self.database.connection() as connection:
             return area_store.rules_on(connection, region, day)
 
-    # --- shared ------------------------------------------------------------------------------------
+    # --- shared ----------------------------------------------------------------------------------
     def noted(self, by: str, why: str) -> Noted:
         """Now, by whom, why. Raises Refusal `no-reason` when either is empty."""
         if not by.strip() or not why.strip():

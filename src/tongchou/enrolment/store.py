@@ -118,13 +118,15 @@ def _extra(region: str, fact: PersonFact) -> tuple[int, ...]:
 def _add_to_roll(connection: psycopg.Connection, region: str,
                  facts: Sequence[tuple[str, str, PersonFact]], noted: Noted) -> None:
     """The family's side of memberships; the person's side follows in the same transaction."""
-    connection.cursor().executemany(
-        "insert into family_roll (region, shard, family_id, row_id, psn_no, member_shard, during, "
-        "known_at, known_by, why) values (%s, %s, %s, %s, %s, %s, "
-        "daterange(%s::date, nullif(%s, '')::date, '[]'), %s, %s, %s)",
-        [(region, shard_of(region, one.family_id), one.family_id, row_id, number,
-          shard_of(region, number), one.first, one.last, noted.at, noted.by, noted.why)
-         for number, row_id, one in facts])
+    values: list[object] = []
+    for number, row_id, one in facts:
+        values += [region, shard_of(region, one.family_id), one.family_id, row_id, number,
+                   shard_of(region, number), one.first, one.last, noted.at, noted.by, noted.why]
+    row = ("(%s, %s, %s, %s, %s, %s, daterange(%s::date, nullif(%s, '')::date, '[]'), "
+           "%s, %s, %s)")
+    connection.execute(
+        "insert into family_roll (region, shard, family_id, row_id, psn_no, member_shard, during, "  # type: ignore[arg-type]
+        f"known_at, known_by, why) values {', '.join([row] * len(facts))}", values)
 
 
 def retract(connection: psycopg.Connection, region: str, table: str, psn_no: str, row_id: str,
@@ -175,7 +177,7 @@ def add_persons(connection: psycopg.Connection, region: str,
     row = ("(%s, %s, %s, %s, %s, %s, %s, %s, %s::date, %s, %s, %s, nullif(%s, '')::date, "
            "%s, %s, %s)")
     connection.execute(
-        "insert into person (region, shard, psn_no, row_id, name_sealed, name_index, "  # type: ignore[arg-type]
+        "insert into person (region, shard, psn_no, row_id, name_sealed, name_index, "
         "phone_sealed, phone_index, born, sex, psn_type, facts, died, known_at, known_by, why) "
         f"values {', '.join([row] * count)}", values)
 

@@ -8,19 +8,18 @@ from typing import NamedTuple
 
 from psycopg import Connection
 
+from . import store
 from .close_store import StoredClose
 from .rules import ClearingRules
 
 ADVANCED = """
 select p.institution, p.fund, (-sum(p.amount_fen))::bigint
-from unnest(%(shards)s::smallint[], %(after)s::bigint[], %(upto)s::bigint[])
-     as span (shard, low, high)
-join posting p on p.region = %(region)s and p.shard = span.shard
-  and p.seq > span.low and p.seq <= span.high
-join journal_entry e on e.region = p.region and e.shard = p.shard and e.seq = p.seq
-where p.account = 'payable' and p.institution <> 'person' and e.psn_no is not null
+from posting p join journal_entry e using (region, shard, seq)
+where e.region = %(region)s and e.shard = %(shard)s and e.psn_no is not null
+  and e.seq > %(after)s and e.seq <= %(upto)s and p.seq > %(after)s and p.seq <= %(upto)s
+  and p.account = 'payable' and p.institution <> 'person'
   and (%(institution)s::text is null or p.institution = %(institution)s)
-group by 1, 2 having sum(p.amount_fen) <> 0 order by 1, 2"""
+group by 1, 2"""
 FILINGS = """
 select f.filing_id, f.institution, f.month, f.payer, f.received_on, f.amounts, f.rules, f.filed_by,
        coalesce((select jsonb_object_agg(s.step, jsonb_build_object('step', s.step,
@@ -34,9 +33,10 @@ LINES = """
 select e.reference, e.kind, p.account, p.fund, sum(p.amount_fen)::bigint
 from journal_entry e join posting p using (region, shard, seq)
 where e.region = %(region)s and e.shard = %(shard)s and e.psn_no is not null
-  and e.seq > %(after)s and e.seq <= %(upto)s and exists (
-    select from posting q where q.region = e.region and q.shard = e.shard and q.seq = e.seq
-      and q.institution = %(institution)s)
+  and e.seq > %(after)s and e.seq <= %(upto)s and p.seq > %(after)s and p.seq <= %(upto)s
+  and e.seq in (
+    select seq from posting where region = %(region)s and shard = %(shard)s
+      and seq > %(after)s and seq <= %(upto)s and institution = %(institution)s)
 group by e.seq, e.reference, e.kind, p.account, p.fund order by e.seq"""
 
 
@@ -75,12 +75,10 @@ def advanced(connection: Connection, region: str, former: StoredClose | None,
              close: StoredClose, institution: str | None = None,
              ) -> list[tuple[str, str, int]]:
     """(institution, fund, fen) that the settlements between two closes made the funds owe."""
-    before = former.heads if former else {}
-    shards = sorted(close.heads)
-    return connection.execute(ADVANCED, {
-        "region": region, "institution": institution, "shards": shards,
-        "after": [before.get(shard, (0, ""))[0] for shard in shards],
-        "upto": [close.heads[shard][0] for shard in shards]}).fetchall()
+    sums: dict[tuple[str, str], int] = {}
+    for code, fund, fen in _by_shard(connection, ADVANCED, region, institution, former, close):
+        sums[code, fund] = sums.get((code, fund), 0) + fen
+    return [(code, fund, fen) for (code, fund), fen in sorted(sums.items()) if fen]
 
 
 def filings(connection: Connection, region: str, filing_id: str | None = None) -> list[Filing]:
@@ -124,9 +122,16 @@ def add_step(connection: Connection, region: str, filing_id: str, step: Step, no
 def day_lines(connection: Connection, region: str, institution: str, former: StoredClose | None,
               close: StoredClose) -> list[tuple[str, str, str, str, int]]:
     """(setl_id, kind, account, fund, fen) of an institution's entries between two closes."""
-    before, found = former.heads if former else {}, []
-    for shard, (upto, _) in sorted(close.heads.items()):
-        found += connection.execute(LINES, {
-            "region": region, "shard": shard, "institution": institution,
-            "after": before.get(shard, (0, ""))[0], "upto": upto}).fetchall()
+    return _by_shard(connection, LINES, region, institution, former, close)
+
+
+def _by_shard(connection: Connection, query: str, region: str, institution: str | None,
+              former: StoredClose | None, close: StoredClose) -> list[tuple]:
+    """A query over the entries between two closes, shard by shard."""
+    before, heads, found = former.heads if former else {}, close.heads, []
+    with store.joining_whole(connection):
+        for shard, (upto, _) in sorted(heads.items()):
+            found += connection.execute(query, {
+                "region": region, "shard": shard, "institution": institution,
+                "after": before.get(shard, (0, ""))[0], "upto": upto}).fetchall()
     return found

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from psycopg import Connection
 
+from . import store
+
 CLOSES = """
 select region, day, body, prev_hash, hash from day_close
 where %(region)s::text is null or region = %(region)s order by region, day"""
@@ -139,12 +141,9 @@ def moved(connection: Connection, region: str, after: Mapping[int, int],
 
 def accumulator_differences(connection: Connection, region: str) -> list[Difference]:
     """Accumulators of persons that are not the journal's sums, the first thousand of them."""
-    # Just after a bulk load there are no statistics, and a nested loop here is quadratic.
-    connection.execute("set local enable_nestloop = off")
-    found = [Difference(*row) for row in connection.execute(
-        DIFFERENCES, {"region": region, "limit": DIFFERENCES_MAX})]
-    connection.execute("set local enable_nestloop = on")
-    return found
+    with store.joining_whole(connection):
+        return [Difference(*row) for row in connection.execute(
+            DIFFERENCES, {"region": region, "limit": DIFFERENCES_MAX})]
 
 
 def accumulators(connection: Connection, region: str) -> int:

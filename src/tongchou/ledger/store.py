@@ -123,6 +123,18 @@ def long_reads(connection: Connection) -> None:
     connection.execute("set local statement_timeout = 0")
 
 
+@contextmanager
+def joining_whole(connection: Connection) -> Iterator[None]:
+    """Entries and postings are joined as wholes inside, never row by row.
+
+    Just after a bulk load there are no statistics, and PostgreSQL would believe in few rows: a
+    nested loop over an index of accounts is then quadratic.
+    """
+    connection.execute("set local enable_nestloop = off")
+    yield
+    connection.execute("set local enable_nestloop = on")
+
+
 def _streamed(connection: Connection, name: str, query: str, values: tuple) -> Iterator[tuple]:
     with connection.cursor(name=name) as rows:
         rows.itersize = FETCH_ROWS

@@ -3,4 +3,4 @@ from .people import InsuredPeople
 from .places import Places
 from .service import Platform, new_number, utc_now
 
-__all__ = ["InsuredPeople", "Places", "Platform", "new_number", "utc_now"]
+__all__ = ["InsuredPeople", "Places", "Platform", "manual", "new_number", "utc_now"]

@@ -1,17 +1,18 @@
 """Institutions and the area's rules, kept a few seconds (机构与统筹区规则).
 
-Every settlement asks for them and they change a few times a year. What was changed elsewhere is
-seen after `KEPT_SECONDS`; what this process changes is seen at once (`forget`).
+Every settlement asks for them and they change a few times a year, so all their times of force are
+kept, and a day is looked up among these. What was changed elsewhere is seen after `KEPT_SECONDS`;
+what this process changes is seen at once (`forget`).
 """
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from ..database import Database
-from ..enrolment import AreaRules, Designation, Institution, area_store
+from ..enrolment import AreaRules, Designation, Institution, area_store, in_force
 from ..errors import Refusal
 
 KEPT_SECONDS = 5.0
@@ -32,10 +33,12 @@ class Places:
 
     def rules(self, region: str, day: str) -> AreaRules:
         """The area's rules in force on a day."""
-        def read() -> AreaRules:
+        def read() -> list[tuple[str, Mapping[str, object], str, str, str]]:
             with self._database.connection() as connection:
-                return area_store.rules_on(connection, region, day)
-        return self._remembered(("rules", region, day), read)
+                return area_store.rules_of(connection, region)
+        found = self._remembered(("rules", region), read)
+        return AreaRules(region, {name: (value, clause) for name, value, clause, first, last
+                                  in found if in_force(first, last, day)})
 
     def institution(self, region: str, code: str, day: str,
                     ) -> tuple[Institution, tuple[Designation, ...]]:
@@ -43,15 +46,17 @@ class Places:
 
         Raises Refusal `unknown-institution`.
         """
-        def read() -> tuple[Institution, tuple[Designation, ...]] | None:
+        def read() -> tuple[list[Institution], list[Designation]]:
             with self._database.connection() as connection:
-                return area_store.institution_on(connection, region, code, day)
-        found = self._remembered(("institution", region, code, day), read)
+                return tuple([fact for _, fact in area_store.institution_facts(
+                    connection, region, kind.TABLE, [code])] for kind in (Institution, Designation))
+        known, designations = self._remembered(("institution", region, code), read)
+        found = next((one for one in known if in_force(one.first, one.last, day)), None)
         if found is None:
             raise Refusal("unknown-institution", f"no institution {code!r} is known in region "
                           f"{region} on {day} (机构不存在)", "fixmedins_code", "",
                           "Register it, or check the code and the day.")
-        return found
+        return found, tuple(one for one in designations if in_force(one.first, one.last, day))
 
     def designated(self, region: str, code: str, visit: str, day: str) -> Institution:
         """A networked institution designated for a kind of visit (定点).

@@ -14,13 +14,19 @@ from typing import Protocol
 from ..database import Database, shard_of
 from ..enrolment import Enrolment, Status
 from ..errors import Refusal
+from ..ledger import Calendar
 from ..privacy import KeyRing
 from ..settlement import (Asked, Catalogues, Regimes, SettlementService, bill_of, body_hash,
                           replay_settlement)
+from ..settlement import outbox
 from ..settlement import store as settlement_store
+from ..settlement.manual import ManualRules, ManualService
+from . import explain
+from .manual import ManualDesk
 from .people import InsuredPeople
 from .places import Places
 from .requests import Known, Requests
+from .slip import slip_of
 
 REFUND = "refuse_unless_last"
 
@@ -56,7 +62,7 @@ class Platform:
         self.places, self.catalogues = Places(database), Catalogues()
         self.regimes = Regimes(database.connection)
         self.people = InsuredPeople(self.places)
-        self.settlements = SettlementService(database.connection, self.regimes, self.people,
+        self.settlements = SettlementService(database.statements, self.regimes, self.people,
                                              clock, ids)
         self._requests = Requests(self.places)
 
@@ -67,11 +73,12 @@ class Platform:
 
     def settle(self, request: Mapping[str, object], key: str, *, who: Who) -> str:
         """结算: the answer as JSON text; the same request under the same key gives the same text."""
-        return self.settlements.settle(self._asked(request, key, who))
+        return self.settlements.settle(self._write(request, key, who))
 
     def reverse(self, request: Mapping[str, object], key: str, *, who: Who,
                 refund: str = REFUND) -> str:
         """冲正 of a settlement; `refund` recompute lets later ones of the year follow."""
+        self.database.check_space()
         return self.settlements.reverse(who.region, str(request["psn_no"]),
                                         str(request["setl_id"]), refund, who.user_id, key,
                                         body_hash({**request, "refund": refund}))
@@ -90,11 +97,13 @@ class Platform:
         if (first, last) not in known:
             self.enrolment.add(who.region, psn_no, status, by=who.user_id,
                                why=str(request.get("reason") or "backdated recognition"))
+        self.database.check_space()
         return self.settlements.recompute(who.region, psn_no, f"status {code} from {first}",
                                           who.user_id, key, body_hash(request))
 
     def recompute(self, request: Mapping[str, object], key: str, *, who: Who) -> str:
         """重算 of a person's years as known now."""
+        self.database.check_space()
         return self.settlements.recompute(who.region, str(request["psn_no"]),
                                           str(request.get("reason") or "recomputation"),
                                           who.user_id, key, body_hash(request))
@@ -124,6 +133,36 @@ class Platform:
         """审计重放: the settlement's year settled again from what was stored then."""
         with self.database.connection() as connection:
             return replay_settlement(connection, self.regimes, region, psn_no, setl_id)
+
+    def explanation(self, region: str, psn_no: str, setl_id: str, language: str = "zh",
+                    revision: int | None = None, *, who: Who) -> dict[str, object]:
+        """结算说明 of a revision, the newest when none is named: text and data, made again."""
+        with self.database.connection() as connection:
+            found = explain.find(connection, self.regimes, region, psn_no, setl_id)
+        return explain.explained(found, language, revision)
+
+    def slip(self, region: str, psn_no: str, setl_id: str, *, who: Who) -> dict[str, object]:
+        """结算单: the settlement as it stands now, with national names."""
+        with self.database.connection() as connection:
+            found = explain.find(connection, self.regimes, region, psn_no, setl_id)
+        claim = found.own["claim"]
+        return shown(slip_of(found, self.places.institution(
+            region, found.own["institution"], claim["begin"])[0]))
+
+    # --- manual reimbursement and messages --------------------------------------------------------
+    def manual(self, rules: ManualRules, calendar: Calendar) -> ManualDesk:
+        """手工报销: the counter with the area's rules and calendar (BJ-50..52)."""
+        cases = ManualService(self.database.connection, self.clock, self.ids)
+        return ManualDesk(cases, self.settlements, self.places, self._write, rules, calendar)
+
+    def deliver(self, send: Callable[[outbox.Message], None], limit: int) -> outbox.Delivery:
+        """消息投递: hands waiting messages to `send`, at least once each."""
+        with self.database.connection() as connection:
+            return outbox.deliver(connection, send, limit, self.clock)
+
+    def _write(self, request: Mapping[str, object], key: str, who: Who) -> Asked:
+        self.database.check_space()
+        return self._asked(request, key, who)
 
     def _asked(self, request: Mapping[str, object], key: str | None, who: Who) -> Asked:
         request = {"region": who.region, **request}

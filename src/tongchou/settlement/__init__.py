@@ -9,6 +9,7 @@ from .service import Asked, People, SettlementService, local_time
 from .year import REFUNDS
 
 __all__ = ["Asked", "Catalogues", "FeeLine", "People", "REFUNDS", "Regime", "Regimes",
-           "SettlementService", "SplitBill", "SplitLine", "SplitRules", "Visit", "bill_of",
-           "bill_row", "body_hash", "catalogue", "compare_parts", "fee_line", "local_time",
-           "replay_settlement", "split_bill", "store"]
+           "SettlementService", "SplitBill", "SplitLine", "SplitRules", "Visit", "audit",
+           "audit_store", "bill_of", "bill_row", "body_hash", "catalogue", "compare_parts",
+           "fee_line", "local_time", "manual", "outbox", "replay", "replay_settlement",
+           "split_bill", "store"]

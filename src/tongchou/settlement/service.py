@@ -224,11 +224,13 @@ class SettlementService:
         """A connection on which every statement is a transaction: the read and the write are one
         each, and a round trip less to begin and to end."""
         with self.connect() as connection:
-            connection.autocommit = True
+            before = connection.autocommit
+            if not before:
+                connection.autocommit = True
             try:
                 yield connection
             finally:
-                if not connection.closed:
+                if not before and not connection.closed:
                     connection.autocommit = False
 
     def _written(self, region: str, lock: Sequence[tuple[str, str]],

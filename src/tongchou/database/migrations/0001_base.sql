@@ -12,12 +12,13 @@ exception when duplicate_object then null;
 end $$;
 grant usage on schema public to tongchou_service;
 
--- Spreads a table partitioned by hash (region, shard) over eight parts.
+-- Spreads a table partitioned by hash (region, shard) over eight parts. Rows up to 8 kB stay whole:
+-- compressing the answers of settlements cost as much as writing them.
 create function spread(parent text) returns void language plpgsql as $$
 begin
   for part in 0..7 loop
-    execute format('create table %I partition of %I for values with (modulus 8, remainder %s)',
-                   parent || '_p' || part, parent, part);
+    execute format('create table %I partition of %I for values with (modulus 8, remainder %s) '
+                   'with (toast_tuple_target = 8160)', parent || '_p' || part, parent, part);
   end loop;
 end $$;
 

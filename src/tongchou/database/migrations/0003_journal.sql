@@ -33,7 +33,6 @@ create table journal_entry (
 select spread('journal_entry');
 select append_only('journal_entry');
 create unique index journal_entry_id on journal_entry (region, shard, entry_id);
-create index journal_entry_person on journal_entry (region, shard, psn_no, year);
 
 create table posting (
   region text not null,
@@ -48,7 +47,7 @@ create table posting (
 ) partition by hash (region, shard);
 select spread('posting');
 select append_only('posting');
-create index posting_account on posting (region, shard, account, fund, institution);
+create index posting_payable on posting (region, institution, fund) where account = 'payable';
 
 create table outbox (
   region text not null,

@@ -35,7 +35,6 @@ create table settlement (
 ) partition by hash (region, shard);
 select spread('settlement');
 select append_only('settlement');
-create index settlement_year on settlement (region, shard, psn_no, year);
 
 -- Revision 1 settles; a later one reverses it (all amounts zero) or follows from a recomputation.
 create table outcome (
