@@ -3,8 +3,8 @@
     python bench/run.py [--n 100000] [--claims 10000000] [--people 20000]
                         [--only engines,latency,pipeline,platform] [--strict] [--json FILE]
 
-Every part runs in processes of its own, all but the platform on one thread. Gates say PASS or FAIL; the exit code is 0
-all the same unless --strict is given. See bench/README.md for what is measured.
+Every part runs in processes of its own, all but the platform on one thread. Gates say PASS or FAIL;
+the exit code is 0 all the same unless --strict is given. See bench/README.md for what is measured.
 """
 from __future__ import annotations
 

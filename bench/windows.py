@@ -3,7 +3,8 @@
     python bench/windows.py --region R --people N --windows 4 --seconds 8 (--data DIR | --http PORT)
 
 With --recognise FILE the windows give each person of the file a status from the first day of the
-year and settle the year again. Prints `ready`, waits for a line, settles until the time is over, and prints one line of JSON.
+year and settle the year again. Prints `ready`, waits for a line, settles until the time is over,
+and prints one line of JSON.
 """
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from tongchou.access import DEMONSTRATION_PASSWORD
 
-EXAMPLES, EXAMPLES_LONG = 5, 150
+EXAMPLES, EXAMPLES_LONG = 5, 60
 # Between them they may do everything.
 ROLES = ("agency", "auditor", "administrator")
 
@@ -49,6 +49,8 @@ def fuzz(app: object, tokens: dict[str, str], examples: int, person: str) -> Cou
                 reply = case.call(headers={"authorization": f"Bearer {token}"})
                 seen[str(reply.status_code)] += 1
                 assert reply.status_code < 500, (role, case.as_curl_command(), reply.text)
+                # The database is the last to notice, and should never have to.
+                assert "refused-by-database" not in reply.text, (role, case.as_curl_command())
                 if reply.status_code >= 400:
                     assert reply.json()["error"]["message_zh"], reply.text
                 case.validate_response(reply, checks=[content_type_conformance])
@@ -70,4 +72,4 @@ def test_no_request_makes_the_server_fail(app: object, tokens: dict[str, str], t
 @pytest.mark.long
 def test_no_request_makes_the_server_fail_long(app: object, tokens: dict[str, str], town: object,
                                                ) -> None:
-    assert fuzz(app, tokens, EXAMPLES_LONG, town.person()).total() > 10_000
+    assert fuzz(app, tokens, EXAMPLES_LONG, town.person()).total() > 4_000

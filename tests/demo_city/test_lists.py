@@ -6,9 +6,8 @@ import re
 from collections import Counter
 from datetime import date
 
-from tongchou.demo_city import PACK, PROFILE, REGION, describe, made_city
+from tongchou.demo_city import PACK, REGION, describe, made_city
 from tongchou.enrolment import read_document
-from tongchou.policy import load_pack
 
 DAY = date(2025, 6, 30)
 
@@ -74,8 +73,3 @@ def test_the_institutions_show_every_kind() -> None:
     assert any(one["designations"] and not any(row["networked"] for row in one["designations"])
                for one in found), "one that is not networked"
 
-
-def test_the_pack_is_in_force_today() -> None:
-    """A city whose rules have ended would refuse its first bill."""
-    pack = load_pack(PACK, PROFILE)
-    assert pack.first <= "2024-01-01" and not pack.last

@@ -102,9 +102,9 @@ def test_a_status_pays_more_and_a_missing_referral_less(city: object) -> None:
         return float(presettled(city, *arguments)["psn_part_amt"])
 
     assert person_part(special(city, "low-income allowance")) < person_part("D000001")
-    referred, waiting = special(city, "referral, registered"), special(city, "nobody registered")
-    third = "H52990100001"
-    assert person_part(referred, third) < person_part(waiting, third)
+    outside = "H33990100001"
+    assert person_part(special(city, "to another province"), outside) \
+        < person_part("D000001", outside)
 
 
 def test_chronic_care_needs_the_certificate(city: object) -> None:

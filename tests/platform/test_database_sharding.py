@@ -68,11 +68,16 @@ def test_the_sums_over_both_are_right(router: Router) -> None:
     assert totals == {"expense": expected, "payable": -expected} and sum(counts) == len(PEOPLE)
 
 
-def test_a_retry_is_answered_where_the_first_was_written(router: Router) -> None:
+def test_a_retry_is_not_written_again_where_the_first_was(router: Router) -> None:
     again = order(PEOPLE[0], "S0", 1)
     place = router.database_of(REGION, again["shard"])
-    assert place.transact(lambda c: write(c, again), repeatable=True) \
-        == {"reply": again["reply"], "same": True}
+    for known in (again, again | {"years": [{**again["years"][0], "version": 1}]}):
+        with pytest.raises(psycopg.Error) as caught, place.connection() as connection:
+            write(connection, known)
+        assert caught.value.sqlstate == "TC003"
+    with place.connection() as connection:
+        assert connection.execute("select reply from idempotency where key = %s",
+                                  [again["key"]]).fetchone() == (again["reply"],)
 
 
 def test_people_in_two_clusters_are_not_written_together(router: Router) -> None:

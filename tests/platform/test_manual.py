@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date, datetime, timezone
 
 import pytest
 from counter import AWAY, DOCUMENTS, FIRST, SECOND, Counter
@@ -11,7 +12,7 @@ from town import NOTE, Town, code_of, stay
 from tongchou.database import Database
 from tongchou.enrolment import Institution, Status
 from tongchou.errors import Refusal
-from tongchou.ledger import verify
+from tongchou.ledger import advanced_in, close_day, verify
 
 
 @pytest.fixture(scope="module")
@@ -233,6 +234,26 @@ def test_assistance_of_a_stay_away_is_claimed_at_home(town: Town, counter: Count
     counter.reviewed(wrong)
     assert code_of(counter.step, wrong, "settle", "2024-06-06") == "advance-differs"
     assert not town.platform.history(town.region, other, who=counter.clerk)
+
+
+@pytest.mark.clause("BJ-53")
+def test_the_advance_of_a_hospital_away_is_in_its_monthly_filing(
+        database: Database, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What it advanced is owed to it like the advances of any institution; the person's is not."""
+    town = Town(database, tmp_path_factory.mktemp("keys"), region="990401")
+    counter = Counter(town)
+    case = counter.settled(counter.handed_in(
+        town.person(), "P1", "80000.00", fixmedins_code=AWAY, reason="away", referred=True,
+        advanced={"residents_basic": "10000.00"}, documents=[*DOCUMENTS, "settlement_slip"]))
+    town.now = datetime(2025, 1, 2, tzinfo=timezone.utc)
+    with town.platform.database.connection() as connection:
+        close_day(connection, town.region, date(2024, 12, 31), town.now, "tester")
+        assert advanced_in(connection, town.region, date(2024, 12, 1)) == [
+            (AWAY, "residents_basic", 1_000_000)]
+    town.platform.reverse({"psn_no": case["psn_no"], "setl_id": case["setl_id"], "reason": "x"},
+                          "P1-back", who=counter.clerk)
+    case = counter.step(case, "withdraw", "2025-01-02", why="claimed elsewhere")
+    assert not postings(town, case["setl_id"])
 
 
 def test_a_reversed_case_is_withdrawn_when_nothing_is_owed(town: Town, counter: Counter) -> None:

@@ -22,7 +22,24 @@ from tongchou.ledger import close_day, verify
 from tongchou.settlement import Regimes, replay_settlement
 
 DAY, AFTER = date(2024, 12, 30), datetime(2025, 1, 2, tzinfo=UTC)
-UNSEEN: set[str] = set()
+# A flipped bit in `kind` or `reason` is no such word, and a key that is taken twice: the database
+# refuses them. What decides no money and is said nowhere else is seen by nobody:
+UNSEEN = {
+    # facts of a bill or person that the pack at hand does not ask for
+    "settlement.claim/begin", "settlement.claim/disease", "settlement.claim/end",
+    "settlement.claim/episode", "settlement.claim/hospital_id", "settlement.claim/referral",
+    "outcome.person/born", "outcome.person/family_id", "outcome.person/person_class",
+    "outcome.person/sex", "settlement.members",
+    # who settled, and with what
+    "settlement.settled_by", "settlement.kernel_version",
+    # the answer kept for repeats
+    "idempotency.region", "idempotency.shard", "idempotency.key", "idempotency.body_hash",
+    "idempotency.reply", "idempotency.known_at",
+    # counters and messages
+    "person_year.version", "chain.last_at", "outbox.shard", "outbox.body", "outbox.created_at",
+    # names and days of packs; a wrong day shows in the next settlement, not in past ones
+    "pack_version.name", "pack_version.known_at", "regime.region", "regime.during"}
+SAMPLE = 4
 
 
 @pytest.fixture(scope="module")
@@ -100,15 +117,16 @@ def replays(database: Database) -> bool:
 CHECKS = {"verify": verified, "day close": closes, "replay": replays}
 
 
-def test_every_column_is_watched(town: Town) -> None:
+@pytest.mark.parametrize("step", [SAMPLE, pytest.param(1, marks=pytest.mark.long)])
+def test_one_changed_byte_is_named(town: Town, step: int) -> None:
     database = town.platform.database
     assert seen_by(database) == []
     table: dict[str, set[str]] = defaultdict(set)
     unseen, total = set(), 0
     with database.admin() as connection:
-        wanted = [one for name in TABLES for one in changes(connection, name)]
+        wanted = [one for name in TABLES for one in changes(connection, name)][::step]
         for name in TABLES:
-            connection.execute(f"create table saved_{name} as table {name}")
+            connection.execute(f"create table if not exists saved_{name} as table {name}")
     for one in wanted:
         with tampered(database, one.statement, one.values) as done:
             found = seen_by(database) if done else ["refused"]
@@ -119,9 +137,10 @@ def test_every_column_is_watched(town: Town) -> None:
         if done:
             restore(database, one.table)
     for name, checks in table.items():
-        print(f"{name:48} {', '.join(sorted(checks)) or '-'}{' (not every place)' * (name in unseen and bool(checks))}")
-    print(f"{total} changes in {len(table)} columns; unseen in {len(unseen)}")
-    assert unseen == UNSEEN, (sorted(unseen - UNSEEN), sorted(UNSEEN - unseen))
+        print(f"{name:48} {', '.join(sorted(checks)) or '-'}")
+    print(f"{total} columns changed: {total - len(unseen)} seen, {len(unseen)} by nobody")
+    expected = UNSEEN & table.keys()
+    assert unseen == expected, (sorted(unseen - expected), sorted(expected - unseen))
 
 
 def restore(database: Database, table: str) -> None:

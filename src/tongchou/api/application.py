@@ -19,7 +19,7 @@ from . import (catalogue_routes, clearing_routes, explanation_routes, fact_route
                reimbursement_routes, session_routes, settlement_routes)
 from .gate import Gate
 from .hot_settlement import HotSettlement
-from .refusals import bad_fields, fault_reply, refusal_reply
+from .refusals import bad_fields, fault_reply, refusal_reply, refused_by_database
 from .schema import described
 from .settings import Settings
 from .shell import Receive, Scope, Send, Shell
@@ -87,7 +87,9 @@ async def _bad_fields(_: Request, error: Exception) -> Response:
     return refusal_reply(bad_fields(error.errors()))
 
 
-async def _fault(request: Request, _: Exception) -> Response:
+async def _fault(request: Request, fault: Exception) -> Response:
+    if refused := refused_by_database(fault):
+        return refusal_reply(refused)
     return fault_reply(str(request.scope["tongchou.request_id"]))
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from ..enrolment import Enrolment, Referral
-from .fields import Identifier, PersonNumber
+from .fields import OUTSIDE, Identifier, PersonNumber
 from .gate import Caller, may
 from .people_models import KINDS, Because
 from .refusals import json_reply
@@ -20,8 +20,6 @@ from .repeats import Key, once
 router = APIRouter(prefix="/api/v1/regions/{region}/persons", tags=["参保 people"])
 RowId = Annotated[Identifier, Path()]
 Number = Annotated[PersonNumber, Path()]
-# Inside days are `first` and `last`; outside they are `from` and `to`.
-_OUTSIDE = {"first": "from", "last": "to"}
 
 
 def enrolment(request: Request) -> Enrolment:
@@ -40,7 +38,7 @@ def known(caller: Caller, service: Enrolment, psn_no: str) -> dict[str, object]:
 
 def _rows(caller: Caller, service: Enrolment, psn_no: str, kind: type) -> list[dict[str, object]]:
     hidden = {"evidence"} if caller.who.role == "institution" else set()
-    return [{"row_id": one.row_id, **{_OUTSIDE.get(name, name): value for name, value
+    return [{"row_id": one.row_id, **{OUTSIDE.get(name, name): value for name, value
                                       in asdict(one.fact).items() if name not in hidden}}
             for one in service.facts(caller.who.region, psn_no, kind)]
 

@@ -7,11 +7,15 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from ..terms import INSURANCE, LEVELS, PLACES
 
 YEAR_MIN, YEAR_MAX = 1900, 2200
+IN_ORDER = (("first", "last"), ("first", "benefits_from"), ("benefits_from", "last"),
+            ("day", "valid_until"), ("brdy", "died"), ("begndate", "enddate"), ("since", "until"))
+# Inside days are `first` and `last`; outside they are `from` and `to`.
+OUTSIDE = {"first": "from", "last": "to", "since": "from", "until": "to"}
 
 
 class Body(BaseModel):
@@ -23,6 +27,20 @@ class Body(BaseModel):
     def plain(self) -> dict[str, object]:
         """As plain objects, without what was not given."""
         return self.model_dump(exclude_unset=True, exclude_none=True, by_alias=True)
+
+
+class Spanned(Body):
+    """A body with days that follow one another; see `IN_ORDER`."""
+
+    @model_validator(mode="after")
+    def days_in_order(self) -> Spanned:
+        """The earlier day is not after the later one; a day left out says nothing."""
+        for earlier, later in IN_ORDER:
+            before, after = getattr(self, earlier, None), getattr(self, later, None)
+            if before and after and before > after:
+                raise ValueError(f"the days are out of order: {OUTSIDE.get(earlier, earlier)} is "
+                                 f"after {OUTSIDE.get(later, later)}")
+        return self
 
 
 def _a_day(text: str) -> str:

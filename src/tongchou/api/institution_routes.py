@@ -9,7 +9,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from ..enrolment import RULES, Designation, Institution
-from .fields import (Body, Code, Day, InstitutionCode, Level, Name, Place, Reason)
+from .fields import OUTSIDE, Code, Day, InstitutionCode, Level, Name, Place, Reason, Spanned
 from .gate import Caller, may
 from .people_models import From, To
 from .fact_routes import Service
@@ -19,7 +19,7 @@ from .repeats import Key, once
 router = APIRouter(prefix="/api/v1/regions/{region}", tags=["机构 institutions"])
 
 
-class NewInstitution(Body):
+class NewInstitution(Spanned):
     """医药机构 an institution with class and place."""
 
     code: InstitutionCode
@@ -33,7 +33,7 @@ class NewInstitution(Body):
     why: Reason
 
 
-class NewDesignation(Body):
+class NewDesignation(Spanned):
     """定点 what it is designated for, and whether it settles on the spot."""
 
     kind: Literal["general", "chronic", "dispensing", "day_treatment", "inpatient",
@@ -44,7 +44,7 @@ class NewDesignation(Body):
     why: Reason
 
 
-class AreaRule(Body):
+class AreaRule(Spanned):
     """统筹区规则 a rule of the area for a time."""
 
     value: Annotated[dict[Annotated[str, Field(pattern="^[a-z_]{1,40}$")],
@@ -121,5 +121,4 @@ def _forget(request: Request) -> None:
 
 
 def _shown(fact: Institution | Designation) -> dict[str, object]:
-    names = {"first": "from", "last": "to"}
-    return {names.get(name, name): value for name, value in asdict(fact).items()}
+    return {OUTSIDE.get(name, name): value for name, value in asdict(fact).items()}

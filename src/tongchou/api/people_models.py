@@ -13,7 +13,7 @@ from ..enrolment import (CERTIFICATE_KINDS, AwayFiling, ChronicCertificate, Cove
                          read_document, refused)
 from ..terms import PERSONS, STATUSES
 from .fields import (Body, Code, Day, Evidence, Identifier, InstitutionCode, Insurance, Name,
-                     Phone, Reason, Sex, Text)
+                     Phone, Reason, Sex, Spanned, Text)
 
 From = Annotated[Day, Field(alias="from")]
 To = Annotated[Day | None, Field(alias="to")]
@@ -42,7 +42,7 @@ class Search(Certificate):
     """按证件查找 find a person by a document."""
 
 
-class Registration(Body):
+class Registration(Spanned):
     """参保登记 a new person; without a certificate only for newborns."""
 
     psn_name: Name
@@ -80,7 +80,7 @@ class FurtherCertificate(Certificate):
     why: Reason
 
 
-class Fact(Body):
+class Fact(Spanned):
     """What is entered about a person, with the reason."""
 
     why: Reason

@@ -1,7 +1,7 @@
 """How a refusal is told over HTTP (拒绝): a status, a stable code, 中文 and English, what to do.
 
 `messages.csv` has one line a code: the HTTP status and the 中文 sentence. A code without a line
-still answers, with the status of its kind; a test sees to it that none lacks one.
+still answers, with 422; a test sees to it that none lacks one.
 """
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
+import psycopg
 from starlette.responses import Response
 
-from ..errors import Refusal, TongchouError
+from ..errors import TongchouError
 
 REFUSED = 422
-UNAVAILABLE = 503
 RETRY_SECONDS = {429: "900", 503: "2"}
 _WORDS = {"missing": "the field is missing", "extra_forbidden": "there is no such field"}
 
@@ -39,11 +39,11 @@ def messages() -> dict[str, Message]:
 
 
 def status_of(error: TongchouError) -> int:
-    """The HTTP status of an error: of its code, else of its kind."""
+    """The HTTP status of an error: of its code, else 422."""
     known = messages().get(error.code)
     if known:
         return known.status
-    return REFUSED if isinstance(error, Refusal) else REFUSED
+    return REFUSED
 
 
 def error_body(error: TongchouError) -> dict[str, object]:
@@ -82,6 +82,16 @@ def fault_reply(request_id: str) -> Response:
     return refusal_reply(TongchouError(
         "internal-error", "this is a fault of Tongchou, not of your request",
         hint=f"Report it with the request id {request_id}."))
+
+
+def refused_by_database(fault: Exception) -> TongchouError | None:
+    """What the database would not store: values that contradict one another, or that it cannot
+    hold. None for every other fault. The checks before it should have told; the log says where."""
+    if isinstance(fault, (psycopg.errors.IntegrityError, psycopg.errors.DataError)):
+        return TongchouError("refused-by-database", "these values contradict one another, or what "
+                             "is there", hint="Check days and numbers against one another. "
+                             "Nothing was written.")
+    return None
 
 
 def bad_fields(faults: Sequence[Mapping[str, object]]) -> TongchouError:

@@ -7,7 +7,8 @@ from pydantic import Field, model_validator
 
 from ..terms import STATUSES
 from .fields import (AmountYuan, Body, Code, Count, Day, Evidence, Identifier, InstitutionCode,
-                     Insurance, Moment, Name, PersonNumber, Price, Reason, Text, Yuan)
+                     Insurance, Moment, Name, PersonNumber, Price, Reason, Spanned, Text,
+                     Yuan)
 
 LINES_MAX = 5_000
 DIAGNOSES_MAX = 50
@@ -37,7 +38,7 @@ class FeeLine(Body):
     prd_days: Annotated[str, Field(pattern=r"^[0-9]{1,3}(\.[0-9]{1,2})?$")] | None = None
 
 
-class Bill(Body):
+class Bill(Spanned):
     """结算请求 a bill to settle: either its four parts, or its lines, or both (then compared).
 
     `kind`: on_the_spot 联网直接结算, mid_stay 中途结算. `referred`: true 已转诊备案,
@@ -85,7 +86,7 @@ class Reversal(Body):
     refund: Literal["refuse_unless_last", "recompute"] = "refuse_unless_last"
 
 
-class Recognition(Body):
+class Recognition(Spanned):
     """身份认定 a status in force from an earlier day; what was settled since follows (GZ-26)."""
 
     code: Annotated[Literal[tuple(STATUSES)], Field(description="人员身份 status, terms.STATUSES")]

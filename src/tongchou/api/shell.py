@@ -17,7 +17,7 @@ from starlette.responses import Response
 from ..errors import Refusal, TongchouError
 from . import figures
 from .hot_settlement import HotSettlement
-from .refusals import fault_reply, refusal_reply
+from .refusals import fault_reply, refusal_reply, refused_by_database
 from .settings import Settings
 
 Scope = MutableMapping[str, object]
@@ -96,7 +96,8 @@ class _Exchange:
             await self._reply(refusal_reply(error))
         except Exception as fault:  # noqa: BLE001 - a fault of ours never shows its inside
             self.fault = _place_of(fault)
-            await self._reply(fault_reply(self.request_id))
+            refused = refused_by_database(fault)
+            await self._reply(refusal_reply(refused) if refused else fault_reply(self.request_id))
         finally:
             self._note(time.perf_counter() - started)
 

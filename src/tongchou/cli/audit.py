@@ -29,12 +29,12 @@ def _group() -> None:
 
 @app.command()
 def replay(region: Annotated[str | None, typer.Option(help="Only this region 统筹区.")] = None,
-           psn_no: Annotated[str | None, typer.Option(help="Only this person 人员编号.")] = None,
-           setl_id: Annotated[str | None, typer.Option(help="Only this settlement 结算编号.")] = None,
+           psn_no: Annotated[str | None, typer.Option(help="Only this person 人员.")] = None,
+           setl_id: Annotated[str | None, typer.Option(help="Only this settlement 结算.")] = None,
            sample: Annotated[int | None, typer.Option(min=1, metavar="N", help="N settlements by "
                                                       "chance 随机抽查.")] = None,
-           seed: Annotated[str | None, typer.Option(help="Repeats an earlier sample 抽样种子.")] = None,
-           everything: Annotated[bool, typer.Option("--all", help="Every settlement 全部.")] = False,
+           seed: Annotated[str | None, typer.Option(help="Repeats a sample 抽样种子.")] = None,
+           everything: Annotated[bool, typer.Option("--all", help="Every one 全部.")] = False,
            database: Url = None, data: Data = DATA, json: AsJson = False) -> None:
     """Settles the past again from stored inputs and stored packs 审计重放; exit code 1 if any
     outcome differs by a fen."""
@@ -105,7 +105,8 @@ def _say(found: Audit, milliseconds: int, seed: str) -> None:
     hidden = len(found.different[SHOWN:]) + len(found.unreadable[SHOWN:])
     if hidden:
         output.line(f"... and {hidden:,} more: --json names all of them 其余见 --json")
-    output.line("sound 全部一致" if found.sound else "the past is not as it was settled 与原结算不符")
+    output.line("sound 全部一致" if found.sound
+                else "the past is not as it was settled 与原结算不符")
 
 
 def _place(row: dict[str, object]) -> str:

@@ -1,7 +1,7 @@
 """A city that does not exist, to try everything on (演示市, floor 6).
 
     load(platform, access)      # into a database; what is there already stays
-    describe(day)               # institutions, operators and people, as `tongchou demo-city` prints
+    describe(day, loaded)       # institutions, operators and people: `tongchou demo-city`
 
 See docs/demo-city.md.
 """

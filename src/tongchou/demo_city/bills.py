@@ -7,7 +7,7 @@ from csv import DictReader
 from datetime import datetime, time, timedelta
 from typing import NamedTuple
 
-from .city import institutions
+from .city import institutions, list_file
 from .people import HYPERTENSION, RESIDENTS, SEED, Lists
 from .special import HIGH_COST, Case
 
@@ -26,6 +26,11 @@ class Bill(NamedTuple):
     key: str
     institution: str
     request: dict[str, object]
+
+    @property
+    def setl_id(self) -> str:
+        """The number its settlement gets, always the same."""
+        return f"DS{self.request['mdtrt_id']}"
 
 
 def make_bills(lists: Lists, cases: list[Case], count: int = BILLS) -> list[Bill]:
@@ -55,7 +60,6 @@ def _numbered(requests: list[dict[str, object]]) -> Iterator[Bill]:
 
 def _places() -> dict[str, list[str]]:
     """Codes of the city's designated and networked institutions by level."""
-    from .city import list_file
     with list_file("designations.csv").open(encoding="utf-8", newline="") as file:
         usable = {row["code"] for row in DictReader(file)
                   if row["kind"] == "general" and row["networked"] == "是" and not row["to"]}

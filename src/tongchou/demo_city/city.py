@@ -13,30 +13,30 @@ from datetime import date, timedelta
 from importlib.resources import files
 from pathlib import Path
 
-REGION, NAME = "529900", "云津市（演示）"
 COUNTIES = {"529901": "城关区", "529902": "松溪县", "529921": "石桥县", "529922": "南坪县"}
 AWAY = "3399"                       # 东海省: another province that does not exist
-PACK, PROFILE, PACK_FROM = "guizhou/2024", "candidate", "2024-01-01"
 BY, WHY = "demonstration", "演示数据 demonstration data"
 # The rules of the area are in force from so long before the city's day: they tell the day again
 # when the city is described or loaded a second time.
 RULES_BEFORE = timedelta(days=1461)
 
 
-def rules() -> Mapping[str, Mapping[str, object]]:
-    """What the area decides itself, by name (see enrolment.RULES)."""
-    return json.loads(list_file("rules.json").read_text(encoding="utf-8"))
+def list_file(name: str) -> Path:
+    """A list beside this module."""
+    return Path(str(files(__package__).joinpath(name)))
+
+
+_SAID = json.loads(list_file("city.json").read_text(encoding="utf-8"))
+REGION, NAME = _SAID["region"], _SAID["name"]
+PACK, PROFILE, PACK_FROM = _SAID["pack"], _SAID["profile"], _SAID["pack_from"]
+# What the area decides itself, by name (see enrolment.RULES).
+RULES: Mapping[str, Mapping[str, object]] = _SAID["rules"]
 
 
 def institutions() -> list[dict[str, str]]:
     """Rows of the list of institutions, with `why_zh` and `why_en`."""
     with list_file("institutions.csv").open(encoding="utf-8", newline="") as file:
         return list(DictReader(file))
-
-
-def list_file(name: str) -> Path:
-    """A list beside this module."""
-    return Path(str(files(__package__).joinpath(name)))
 
 
 def first_of_rules(day: date) -> str:

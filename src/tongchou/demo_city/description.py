@@ -1,4 +1,4 @@
-"""What somebody needs to know of the city to try it: printed by `tongchou demo-city` (演示市说明)."""
+"""What somebody needs to know of the city to try it, as `tongchou demo-city` says it (演示市)."""
 from __future__ import annotations
 
 from csv import DictReader

@@ -3,21 +3,22 @@ from __future__ import annotations
 
 import csv
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from time import monotonic
+from typing import Protocol
 
 import structlog
 
 from ..access import AccessService, Operator, make_demonstration_operators
-from ..database import Database
-from ..enrolment import area_store, imports
+from ..database import Database, shard_of
+from ..enrolment import Enrolment, area_store, imports
 from ..errors import Refusal
-from ..platform import Platform
 from ..policy import pack_document
-from ..settlement import catalogue, local_time
+from ..settlement import Regimes, catalogue, local_time
 from . import city
 from .bills import BILLS, Bill, make_bills
 from .people import PEOPLE, Lists, Row, fill
@@ -25,10 +26,33 @@ from .special import Case, make_cases
 
 LISTS = ("persons", "coverages", "statuses", "chronic", "referrals", "filings", "families",
          "not-enrolled")
+WINDOWS = 3                 # bills that are settled at once
 KNOWN_BEFORE = 400          # days before the city's own on which its people became known
 Progress = Callable[[str, int, int], None]
 
 _log = structlog.get_logger("tongchou.demo_city")
+
+
+class Host(Protocol):
+    """What the city asks of a platform."""
+
+    database: Database
+    enrolment: Enrolment
+    regimes: Regimes
+    clock: Callable[[], datetime]
+    ids: Callable[[], str]
+
+    def at(self, clock: Callable[[], datetime], ids: Callable[[], str]) -> Host:
+        """The same platform under another clock."""
+
+    def settle(self, request: Mapping[str, object], key: str, *, who: Operator) -> str:
+        """结算."""
+
+    def settlement(self, region: str, psn_no: str, setl_id: str, *, who: Operator) -> object:
+        """A settlement; refuses where there is none."""
+
+    def forget(self) -> None:
+        """Reads institutions and rules anew."""
 
 
 @dataclass
@@ -58,7 +82,7 @@ class PastClock:
         self._moment = max(self._moment, moment)
 
 
-def load(platform: Platform, access: AccessService, *, people: int = PEOPLE, bills: int = BILLS,
+def load(platform: Host, access: AccessService, *, people: int = PEOPLE, bills: int = BILLS,
          progress: Progress | None = None) -> Loaded:
     """Loads the demonstration city; what is there already stays, so a second call only completes.
 
@@ -71,19 +95,22 @@ def load(platform: Platform, access: AccessService, *, people: int = PEOPLE, bil
     lists, cases = made_city(made, people)
     # A city that was half loaded goes on with the real clock: others may have settled since.
     clock = PastClock(_moment(lists.ago(KNOWN_BEFORE)) if day is None else platform.clock())
-    past = Platform(platform.database, platform.enrolment.keys, clock, platform.ids)
+    past = platform.at(clock, platform.ids)
     found = Loaded(made.isoformat())
     _open(platform, past, made, report)
     for name in ("institutions", "designations"):
         _import(past, name, city.list_file(f"{name}.csv"), found, report)
     _import_lists(past, lists.rows, found, report)
-    _settle(platform, clock, make_bills(lists, cases, bills), found, report)
+    asked = make_bills(lists, cases, bills)
+    there = {bill.key for bill in asked if day and _is_there(platform, bill)}
+    found.settled = len(there)
+    _settle(platform, clock(), [bill for bill in asked if bill.key not in there], found, report)
     clock.reach(_moment(lists.ago(1)))
     _import_lists(past, lists.late, found, report)
     operators = make_demonstration_operators(access, [city.REGION], [
         row["code"] for row in city.institutions()])
     found.operators, found.seconds = len(operators), monotonic() - begun
-    platform.places.forget()
+    platform.forget()
     report("done", 1, 1)
     return found
 
@@ -113,14 +140,14 @@ def made_on(database: Database) -> date | None:
     return city.day_of_rules(firsts.pop())
 
 
-def _open(platform: Platform, past: Platform, day: date, report: Progress) -> None:
+def _open(platform: Host, past: Host, day: date, report: Progress) -> None:
     """Region, rules, pack and catalogue."""
     region, note = city.REGION, {"by": city.BY, "why": city.WHY}
     report("rules", 0, 1)
     past.enrolment.open_region(region, city.NAME)
     with platform.database.connection() as connection:
         known = {name for name, *_ in area_store.rules_of(connection, region)}
-    for name, value in sorted(city.rules().items(), key=lambda item: item[0] != "newborn"):
+    for name, value in sorted(city.RULES.items(), key=lambda item: item[0] != "newborn"):
         if name not in known:
             past.enrolment.set_rule(region, name, value, city.first_of_rules(day),
                                     source=city.WHY, **note)
@@ -132,7 +159,7 @@ def _open(platform: Platform, past: Platform, day: date, report: Progress) -> No
         catalogue.import_rows(connection, catalogue.joined(*catalogue.sample_readings()), deed)
 
 
-def _import_lists(past: Platform, rows: dict[str, list[Row]], found: Loaded,
+def _import_lists(past: Host, rows: dict[str, list[Row]], found: Loaded,
                   report: Progress) -> None:
     with tempfile.TemporaryDirectory(prefix="tongchou-demo-") as folder:
         for kind in LISTS:
@@ -150,30 +177,56 @@ def _written(path: Path, rows: list[Row]) -> Path:
     return path
 
 
-def _import(past: Platform, kind: str, path: Path, found: Loaded, report: Progress) -> None:
+def _import(past: Host, kind: str, path: Path, found: Loaded, report: Progress) -> None:
     done = imports.import_list(past.enrolment, kind, path, city.REGION, by=city.BY, why=city.WHY,
                                progress=lambda done, of: report(kind, done, of))
     found.rows[kind] = found.rows.get(kind, 0) + done.rows
     found.refused += [f"{kind} row {fault.row}: {fault.fault.code}" for fault in done.faults]
 
 
-def _settle(platform: Platform, clock: PastClock, bills: list[Bill], found: Loaded,
+def _settle(platform: Host, start: datetime, bills: list[Bill], found: Loaded,
             report: Progress) -> None:
-    """Settles each bill at its own moment, under a key and a number that are always the same."""
-    numbers = iter([f"DS{bill.request['mdtrt_id']}" for bill in bills])
-    past = Platform(platform.database, platform.enrolment.keys, clock, lambda: next(numbers))
-    for place, bill in enumerate(bills, 1):
-        clock.reach(datetime.fromisoformat(f"{bill.request['setl_time']}+08:00"))
-        who = Operator(f"inst-{bill.institution.lower()}", "institution", city.REGION,
-                       bill.institution)
-        try:
-            past.settle({name: value for name, value in bill.request.items()
-                         if value is not None}, bill.key, who=who)
-            found.settled += 1
-        except Refusal as refusal:
-            found.refused.append(f"{bill.request['mdtrt_id']}: {refusal.code}")
-        if place % 60 == 0 or place == len(bills):
-            report("settlements", place, len(bills))
+    """Settles each bill at its own moment; some at once, each person's and chain's in order."""
+    def work(own: list[Bill]) -> list[str]:
+        clock, numbers = PastClock(start), iter([bill.setl_id for bill in own])
+        past = platform.at(clock, lambda: next(numbers))
+        return [said for bill in own if (said := _settled(past, clock, bill))]
+
+    report("settlements", 0, len(bills))
+    parts: list[list[Bill]] = [[] for _ in range(WINDOWS)]
+    for bill in bills:
+        # Chains of the journal go by shard, and no entry may be earlier than the one before it.
+        parts[shard_of(city.REGION, str(bill.request["psn_no"])) % WINDOWS].append(bill)
+    with ThreadPoolExecutor(WINDOWS) as windows:
+        refused = [said for part in windows.map(work, parts) for said in part]
+    found.refused += refused
+    found.settled += len(bills) - len(refused)
+    report("settlements", len(bills), len(bills))
+
+
+def _settled(past: Host, clock: PastClock, bill: Bill) -> str:
+    """Settles one bill; gives why not, "" when it was."""
+    clock.reach(datetime.fromisoformat(f"{bill.request['setl_time']}+08:00"))
+    try:
+        past.settle({name: value for name, value in bill.request.items() if value is not None},
+                    bill.key, who=_operator(bill))
+    except Refusal as refusal:
+        return f"{bill.request['mdtrt_id']}: {refusal.code}"
+    return ""
+
+
+def _is_there(platform: Host, bill: Bill) -> bool:
+    try:
+        platform.settlement(city.REGION, str(bill.request["psn_no"]), bill.setl_id,
+                            who=_operator(bill))
+    except Refusal:
+        return False
+    return True
+
+
+def _operator(bill: Bill) -> Operator:
+    return Operator(f"inst-{bill.institution.lower()}", "institution", city.REGION,
+                    bill.institution)
 
 
 def _moment(day: str) -> datetime:

@@ -1,7 +1,7 @@
 """Invented people as lists to import: persons, covers, statuses and the rest (虚构人员名单).
 
-All of them carry 演 (to perform) in their names; their numbers begin with an area code that does not
-exist; their phones with 140, which numbers things and no telephones.
+All of them carry 演 (to perform) in their names; their numbers begin with an area code that does
+not exist; their phones with 140, which numbers things and no telephones.
 """
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from .city import AWAY, COUNTIES
 
 SEED = 2024
 PEOPLE = 3000
-SURNAMES = "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦尤许何吕施张孔曹严华金魏陶姜谢邹喻柏水窦章云苏潘葛"
-GIVEN = "禾苗松柏竹梅兰菊荷莲桂枫楠桐杉榕茶稻麦粟菽棉麻桑榆槐柳杏桃李梨枣橘柚橙柿栗榛葵萱芷若蕙芸蓝茜"
+SURNAMES = ("赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦尤许何吕施张孔"
+            "曹严华金魏陶姜谢邹喻柏水窦章云苏潘葛")
+GIVEN = ("禾苗松柏竹梅兰菊荷莲桂枫楠桐杉榕茶稻麦粟菽棉麻桑"
+         "榆槐柳杏桃李梨枣橘柚橙柿栗榛葵萱芷若蕙芸蓝茜")
 RESIDENTS, EMPLOYEES = "390", "310"
 HYPERTENSION, DIABETES, KIDNEY = "M03900", "M01600", "M07800"
 # Share of households by status.
@@ -112,7 +114,8 @@ class Lists:
         self._add("referrals", {
             "psn_no": number, "episode": episode, "from_institution": way[0],
             "to_institution": way[1], "direction": way[2], "day": days[0],
-            "valid_until": days[1], "registered_by": "云津市医保中心（演示）" if registered else ""})
+            "valid_until": days[1],
+            "registered_by": "云津市医保中心（演示）" if registered else ""})
 
     def filing(self, number: str, place: str, area: str, kind: str, first: str) -> None:
         """A filing for care away from home."""
@@ -142,9 +145,10 @@ def _household(lists: Lists, room: int) -> None:
         members.append(_adult(lists, rng.randint(24, 59)))
     members += [_child(lists, rng.randint(1, 17)) for _ in range(rng.choice((0, 0, 1, 1, 2)))]
     members += [_elder(lists, rng.randint(60, 92)) for _ in range(rng.choice((0, 0, 0, 1, 2)))]
-    if len(members) > 1 and len(members) <= room:
+    in_need = _hardship(lists, members)
+    # Whoever asks for nothing together is not registered as a family.
+    if 1 < len(members) <= room and (in_need or rng.random() < 0.2):
         lists.family(*members)
-    _hardship(lists, members)
 
 
 def _adult(lists: Lists, age: int) -> str:
@@ -178,8 +182,8 @@ def _illness(lists: Lists, number: str, share: float) -> None:
         lists.filing(number, "outside", AWAY, "settled", lists.ago(500))
 
 
-def _hardship(lists: Lists, members: list[str]) -> None:
-    """A family in need is so as a whole; a few end before today."""
+def _hardship(lists: Lists, members: list[str]) -> bool:
+    """A family in need is so as a whole; a few end before today. Whether it is in need."""
     rng = lists.rng
     drawn = rng.random()
     for code, share in HARDSHIP:
@@ -187,5 +191,6 @@ def _hardship(lists: Lists, members: list[str]) -> None:
             last = lists.ago(rng.randint(30, 200)) if rng.random() < 0.15 else ""
             for number in members:
                 lists.status(number, code, lists.ago(rng.randint(420, 1100)), last)
-            return
+            return True
         drawn -= share
+    return False

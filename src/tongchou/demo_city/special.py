@@ -166,7 +166,8 @@ CASES: tuple[tuple[Make, bool, str, str], ...] = (
     (_with_status("borderline", 500), False, "低保边缘家庭成员", "borderline family"),
     (_with_status("monitored", 400), False, "防止返贫监测对象", "monitored"),
     (_with_status("orphan", 900, years=11), False, "孤儿", "an orphan"),
-    (_with_status("registered_poor", 2500), False, "建档立卡贫困人口：本市政策不再认这一身份",
+    (_with_status("registered_poor", 2500), False,
+     "建档立卡贫困人口：本市政策不再认这一身份",
      "registered poor: the pack knows this status no more"),
     (_with_status("allowance", 800, 150), False, "低保资格已终止", "an allowance that has ended"),
     (_two_statuses, False, "同时有两种身份", "two statuses at once"),
@@ -194,6 +195,7 @@ CASES: tuple[tuple[Make, bool, str, str], ...] = (
     (_with_status("impoverished_by_illness", 100, known=3), True,
      "三天前认定的因病致贫，生效日更早：可追溯重算",
      "recognised three days ago from an earlier day: bills since can be settled again"),
-    (_resident, False, "今年住院费用很高，接近封顶线", "very high bills this year, near the ceiling"),
+    (_resident, False, "今年住院费用很高，接近封顶线",
+     "very high bills this year, near the ceiling"),
 )
 HIGH_COST = CASES[-1][2]

@@ -14,7 +14,7 @@ from datetime import date
 from psycopg import Connection
 
 from ..database import shard_of
-from . import close_store, store
+from . import close_store, settled_store, store
 from .canonical import NO_HASH, POSTING_KEYS, canonical_text, chain_hash, time_text
 from .postings import Posting
 from .store import Head, Row
@@ -233,7 +233,8 @@ def _check_end(chain: Chain) -> None:
 
 
 def verify(connection: Connection, region: str | None = None) -> Report:
-    """Rebuilds every chain (of one region) from zero, then the day closes and accumulators.
+    """Rebuilds every chain (of one region) from zero, then the day closes and accumulators; holds
+    settlements, outcomes and messages against the journal.
 
     The connection must not be in a transaction. Reads everything once, in bounded memory.
     """
@@ -245,6 +246,8 @@ def verify(connection: Connection, region: str | None = None) -> Report:
             _verify_region(connection, name, [head for head in heads if head.region == name],
                            [close for close in closes if close.region == name], report)
             report.accumulators += close_store.accumulator_differences(connection, name)
+            report.findings += [Finding(name, *row) for row in
+                                settled_store.contradictions(connection, name)]
     return report
 
 
@@ -281,6 +284,9 @@ def _sound_closes(region: str, closes: list[close_store.StoredClose], report: Re
                 region, -1, 0, f"hash of the close of {close.day}", close.hash.hex(),
                 close_store.close_hash(before, close.body).hex()))
             return closes[:place]
+        if close.found["day"] != close.day.isoformat():
+            report.findings.append(Finding(region, -1, 0, f"day of the close of {close.day}",
+                                           close.day.isoformat(), close.found["day"]))
         before = close.hash
     return closes
 

@@ -25,8 +25,8 @@ LANGUAGES = ("zh", "en")
 NOTES = {
     "portion": Term("This bill is a portion of stay {stay}: the statement is the stay to date, "
                     "{count} bills; this bill alone: funds {funds}, person {person}.",
-                    "本次结算是住院 {stay} 的一部分：以下为本次住院截至目前的累计（共 {count} 笔）；"
-                    "其中本笔：基金 {funds}，个人 {person}。"),
+                    "本次结算是住院 {stay} 的一部分：以下为本次住院截至目前的累计"
+                    "（共 {count} 笔）；其中本笔：基金 {funds}，个人 {person}。"),
     "reversed": Term("Reversed on {day}, because of {cause}: nothing of it stands. Revision "
                      "{before} says what it was.",
                      "已于 {day} 冲正（{cause}），金额全部退回；冲正前见第 {before} 次结果。"),

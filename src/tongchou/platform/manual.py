@@ -166,8 +166,9 @@ def _day(text: object, where: str) -> date | None:
 def _received(request: Mapping[str, object]) -> date:
     day = _day(request.get("received_on"), "received_on")
     if day is None:
-        raise CaseError("missing-field", "the day of receipt is missing (缺收件日期)", "received_on",
-                        hint="Give the day the application was handed in: the term hangs on it.")
+        raise CaseError("missing-field", "the day of receipt is missing (缺收件日期)",
+                        "received_on", hint="Give the day the application was handed in: the "
+                        "term hangs on it.")
     return day
 
 

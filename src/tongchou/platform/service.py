@@ -66,6 +66,15 @@ class Platform:
                                              clock, ids)
         self._requests = Requests(self.places)
 
+    def at(self, clock: Callable[[], datetime], ids: Callable[[], str]) -> Platform:
+        """The same platform under another clock and other ids: for loading what is past."""
+        return Platform(self.database, self.enrolment.keys, clock, ids)
+
+    def forget(self) -> None:
+        """Reads institutions, rules and regimes anew: another has changed them."""
+        self.places.forget()
+        self.regimes.refresh()
+
     # --- settling ---------------------------------------------------------------------------------
     def presettle(self, request: Mapping[str, object], *, who: Who) -> dict[str, object]:
         """预结算: what settling would answer now; leaves no trace."""

@@ -32,8 +32,8 @@ def deliver(connection: Connection, send: Callable[[Message], None], limit: int,
     of them are sent again when it breaks.
 
     Several senders may run: a shard belongs to one of them at a time, so that its messages leave in
-    the order in which they were written. When `send` raises, the shard's message stays in its place,
-    first in line, and the next shard is served. The connection must not be in a transaction.
+    the order in which they were written. When `send` raises, the message stays the first of its
+    shard, and the next shard is served. The connection must not be in a transaction.
     """
     sent, failed = 0, []
     for place in outbox_store.places(connection):

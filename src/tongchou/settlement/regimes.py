@@ -113,6 +113,10 @@ class Regimes:
         raise Refusal("no-regime", f"region {region} has no rules for a stay from {claim.begin} to "
                       f"{claim.end}", "enddate", "", "Load the pack of that year first.")
 
+    def of(self, region: str) -> list[Regime]:
+        """Regimes of a region in order of time."""
+        return list(self._by_region.get(region, []))
+
     def packs(self, region: str) -> list[Pack]:
         """Packs of a region in order of time."""
         return [regime.pack for regime in self._by_region.get(region, [])]

@@ -30,6 +30,7 @@ from .regimes import Regimes, Settlers
 from .year import Outcome, Stored, Year, add, recompute, reverse
 
 OPTIMISTIC_ROUNDS, ROUNDS = 1, 12
+CONFLICTS = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 CHINA = timezone(timedelta(hours=8))  # one civil time for all regions
 Context = Mapping[str, object]
 
@@ -114,8 +115,8 @@ class SettlementService:
             row = _settlement_row(asked, outcomes[0].stored, pack, read.year, request)
             return reply, write_order(request, read.owners, outcomes, row, read.year.persons)
 
-        lock = [(asked.psn_no, _year_name(pack, asked.frame, asked.insurance))]
-        return self._written(asked.region, lock, attempt, asked.key, asked.body_hash)
+        lock = {(asked.psn_no, _year_name(pack, asked.frame, asked.insurance))}
+        return self._written(asked.region, lock, attempt)
 
     def reverse(self, region: str, psn_no: str, setl_id: str, refund: str, who: str,
                 key: str | None, body_hash: str) -> str:
@@ -126,9 +127,24 @@ class SettlementService:
 
     def recompute(self, region: str, psn_no: str, cause: str, who: str, key: str | None,
                   body_hash: str) -> str:
-        """重算: settles every year of the person again as known now, posts what differs (GZ-26)."""
+        """重算: settles every year of the person again as known now, posts what differs (GZ-26).
+
+        Years without a bill move on too: a first bill that was read before the change was known
+        must not be written after it.
+        """
         return self._changed(region, psn_no, "", who, key, body_hash, recompute,
                              {"psn_no": psn_no, "cause": cause})
+
+    def _open_years(self, region: str) -> list[str]:
+        """Names of all years the region has had rules for, up to today."""
+        today = local_time(self.clock())[:10]
+        names = set()
+        for regime in self.regimes.of(region):
+            starts = regime.pack.settings.policy_year_starts
+            last = min(regime.last or today, today)
+            for year in range(int(regime.first[:4]) - 1, int(last[:4]) + 1):
+                names |= {f"{year:04d}-{starts}:{scheme}" for scheme in regime.pack.insurance}
+        return sorted(names)
 
     def _changed(self, region: str, psn_no: str, setl_id: str, who: str, key: str | None,
                  body_hash: str, change: Callable[[Year], list[Outcome]],
@@ -148,13 +164,22 @@ class SettlementService:
             request = Request(region, shard, key, body_hash, reply, who, self.clock(),
                               setl_id or str(cause.get("cause", "")))
             owners = [owner for read in reads for owner in read.owners]
+            if not setl_id:
+                known = {(owner.psn_no, owner.year) for owner in owners}
+                owners += [self._bare_owner(connection, region, psn_no, name)
+                           for name in self._open_years(region) if (psn_no, name) not in known]
             persons = {name: person for read in reads
                        for name, person in read.year.persons.items()}
             return reply, write_order(request, owners, outcomes, None, persons)
 
         with self._statements() as connection:
-            lock = [(psn_no, name) for name in store.years_of(connection, region, shard, psn_no)]
-        return self._written(region, lock, attempt, key, body_hash)
+            lock = {(psn_no, name) for name in store.years_of(connection, region, shard, psn_no)}
+        return self._written(region, lock, attempt)
+
+    def _bare_owner(self, connection: Connection, region: str, psn_no: str, name: str) -> Owner:
+        shard = shard_of(region, psn_no)
+        year = store.read_context(connection, region, shard, psn_no, name, None, shard).year
+        return Owner(psn_no, shard, name, year["version"], year["paid"])
 
     def _years(self, connection: Connection, region: str, psn_no: str, setl_id: str,
                ) -> list[tuple[Pack, str, Claim]]:
@@ -233,35 +258,36 @@ class SettlementService:
                 if not before and not connection.closed:
                     connection.autocommit = False
 
-    def _written(self, region: str, lock: Sequence[tuple[str, str]],
-                 attempt: Callable[[Connection], tuple[str, dict[str, object] | None]],
-                 key: str | None, body_hash: str) -> str:
+    def _written(self, region: str, lock: set[tuple[str, str]],
+                 attempt: Callable[[Connection], tuple[str, dict[str, object] | None]]) -> str:
         for number in range(ROUNDS):
             try:
                 with self._statements() as connection:
                     if number < OPTIMISTIC_ROUNDS:
-                        reply, answer = _round(connection, attempt)
-                    else:
-                        with connection.transaction():
-                            store.lock_years(connection, region, lock)
-                            reply, answer = _round(connection, attempt)
-            except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
+                        return _round(connection, attempt, lock)
+                    with connection.transaction():
+                        store.lock_years(connection, region, sorted(lock))
+                        return _round(connection, attempt, lock)
+            except (store.Stale, *CONFLICTS):
                 continue
+            except Refusal as refusal:
+                if not isinstance(refusal.__cause__, CONFLICTS):
+                    raise
             except psycopg.Error as fault:
                 raise store.refusal_of(fault) from fault
-            if "reply" in answer:
-                return _known(key, answer, body_hash)
-            if "done" in answer:
-                return reply
         raise Refusal("too-busy", f"the year of this person changed {ROUNDS} times while it was "
                       "settled", "psn_no", "", "Send the same request again.")
 
 
 def _round(connection: Connection,
            attempt: Callable[[Connection], tuple[str, dict[str, object] | None]],
-           ) -> tuple[str, Mapping[str, object]]:
+           lock: set[tuple[str, str]]) -> str:
+    """One try; `lock` learns everybody's years, so that the next takes them all, in order."""
     reply, order = attempt(connection)
-    return reply, store.write(connection, order, reply) if order else {"done": True}
+    if order is not None:
+        lock |= {(str(one["psn_no"]), str(one["year"])) for one in order["years"]}
+        store.write(connection, order, reply)
+    return reply
 
 
 def local_time(moment: datetime) -> str:
@@ -280,8 +306,7 @@ def _stored(row: Mapping[str, object], year: str) -> Stored:
 
 
 def _known(key: str | None, answered: Mapping[str, object], body_hash: str) -> str:
-    same = answered["same"] if "same" in answered else answered["body_hash"] == body_hash
-    if not same:
+    if answered["body_hash"] != body_hash:
         raise Refusal("key-reused", f"the key {key!r} was used for another request",
                       "Idempotency-Key", "", "Take a new key for a new request; the same key only "
                       "for the same request again.")
@@ -293,8 +318,8 @@ def _settlement_row(asked: Asked, stored: Stored, pack: Pack, year: Year, reques
     return {"shard": stored.shard, "psn_no": stored.psn_no, "setl_id": stored.setl_id,
             "mdtrt_id": stored.claim.claim_id, "year": stored.year, "kind": stored.kind,
             "institution": stored.institution, "claim": claim_row(stored.claim),
-            "bill": asked.bill,
-            "members": sorted({*year.persons, stored.psn_no}), "pack_hash": pack.pack_hash, "kernel_version": __version__,
+            "bill": asked.bill, "members": sorted({*year.persons, stored.psn_no}),
+            "pack_hash": pack.pack_hash, "kernel_version": __version__,
             "setl_time": f"{stored.claim.settled}+08:00", "settled_by": request.who}
 
 

@@ -11,6 +11,7 @@ from psycopg import Connection
 from ..database import shard_of
 from ..errors import Refusal
 
+STALE = "TC003"
 CONTEXT = """
 select person_context(%(region)s, %(shard)s::smallint, %(psn_no)s),
        year_context(%(region)s, %(shard)s::smallint, %(psn_no)s, %(year)s),
@@ -56,11 +57,19 @@ def person(connection: Connection, region: str, shard: int, psn_no: str,
                               (region, shard, psn_no)).fetchone()[0]
 
 
-def write(connection: Connection, order: Mapping[str, object], reply: str,
-          ) -> Mapping[str, object]:
-    """Everything of a request or nothing; the answer of `write_settlement`, one statement."""
-    return connection.execute("select write_settlement(%s::jsonb, %s)",
-                              (orjson.dumps(order).decode(), reply)).fetchone()[0]
+class Stale(Exception):
+    """What was read has moved on: nothing was written, read again."""
+
+
+def write(connection: Connection, order: Mapping[str, object], reply: str) -> None:
+    """Everything of a request or nothing, in one statement. Raises Stale."""
+    try:
+        connection.execute("select write_settlement(%s::jsonb, %s)",
+                           (orjson.dumps(order).decode(), reply))
+    except psycopg.Error as error:
+        if error.sqlstate == STALE:
+            raise Stale from None
+        raise
 
 
 def settlement(connection: Connection, region: str, shard: int, psn_no: str, setl_id: str,

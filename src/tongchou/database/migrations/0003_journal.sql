@@ -85,31 +85,31 @@ create function book(
 ) returns bigint language plpgsql
 set plan_cache_mode = force_generic_plan as $$
 declare
-  head chain%rowtype;
+  before bytea;
   next_seq bigint;
   next_hash bytea;
 begin
   if (select sum(amount) from unnest(amounts) amount) <> 0 then
     raise exception 'the postings of % do not sum to zero', entry_id_ using errcode = 'TC002';
   end if;
-  select * into head from chain where region = region_ and shard = shard_ for update;
-  if not found then
+  for attempt in 1..2 loop
+    with head as (select last_hash from chain where region = region_ and shard = shard_ for update)
+    update chain c set last_seq = c.last_seq + 1, last_at = greatest(c.last_at, booked_at_),
+        last_hash = sha256(c.last_hash || int8send(c.last_seq + 1) || convert_to(body_, 'UTF8'))
+      from head where c.region = region_ and c.shard = shard_
+        and booked_at_ >= c.last_at - interval '1 minute'
+      returning head.last_hash, c.last_seq, c.last_hash into before, next_seq, next_hash;
+    exit when found;
+    if exists (select 1 from chain where region = region_ and shard = shard_) then
+      raise exception 'the clock went back to %', booked_at_ using errcode = 'TC001';
+    end if;
     insert into chain values (region_, shard_, 0, decode(repeat('00', 32), 'hex'), booked_at_)
       on conflict do nothing;
-    select * into head from chain where region = region_ and shard = shard_ for update;
-  end if;
-  if booked_at_ < head.last_at - interval '1 minute' then
-    raise exception 'the clock went back: % after %', booked_at_, head.last_at
-      using errcode = 'TC001';
-  end if;
-  next_seq := head.last_seq + 1;
-  next_hash := sha256(head.last_hash || int8send(next_seq) || convert_to(body_, 'UTF8'));
+  end loop;
   insert into journal_entry values (region_, shard_, next_seq, entry_id_, kind_, psn_no_, year_,
-    reference_, booked_at_, event_at_, body_, head.last_hash, next_hash);
+    reference_, booked_at_, event_at_, body_, before, next_hash);
   insert into posting select region_, shard_, next_seq, line, account, fund, institution, amount
     from unnest(accounts, funds, institutions, amounts) with ordinality
       as row (account, fund, institution, amount, line);
-  update chain set last_seq = next_seq, last_hash = next_hash,
-    last_at = greatest(head.last_at, booked_at_) where region = region_ and shard = shard_;
   return next_seq;
 end $$;

@@ -65,8 +65,8 @@ select append_only('outcome');
 -- share an accumulator may lie in other shards.
 -- entry: {entry_id, kind, psn_no, year, reference, event_at, body, accounts, funds, institutions,
 --   amounts} or null.
--- Gives {"done": true}, {"stale": true} when a year has moved on, {"reply", "same"} when the key is
--- known (`same`: with the same body).
+-- Gives {"done": true}, or raises SQLSTATE TC003 when a year has moved on or the key is known: the
+-- caller reads again, and finds the answer or computes anew.
 create function write_settlement(order_ jsonb, reply_ text) returns jsonb language plpgsql
 set plan_cache_mode = force_generic_plan as $$      -- planned once a connection, pruned when run
 declare
@@ -75,39 +75,28 @@ declare
   at_ timestamptz := (order_ ->> 'at')::timestamptz;
   one jsonb;
   entry jsonb;
-  found_version bigint;
-  known idempotency%rowtype;
   seq_ bigint;
 begin
+  -- Locks, compares and moves on in one statement; what is raised undoes everything.
   for one in select value from jsonb_array_elements(order_ -> 'years') loop
-    select version into found_version from person_year where region = region_
-      and shard = (one ->> 'shard')::smallint and psn_no = one ->> 'psn_no'
-      and year = one ->> 'year' for update;
-    if not found then
+    update person_year set version = version + 1, paid = one -> 'paid'
+      where region = region_ and shard = (one ->> 'shard')::smallint
+      and psn_no = one ->> 'psn_no' and year = one ->> 'year'
+      and version = (one ->> 'version')::bigint;
+    if not found and one ->> 'version' = '0' then
       insert into person_year values (region_, (one ->> 'shard')::smallint, one ->> 'psn_no',
-        one ->> 'year', 0, '{}') on conflict do nothing;
-      select version into found_version from person_year where region = region_
-        and shard = (one ->> 'shard')::smallint and psn_no = one ->> 'psn_no'
-        and year = one ->> 'year' for update;
+        one ->> 'year', 1, one -> 'paid') on conflict do nothing;
     end if;
-    if found_version <> (one ->> 'version')::bigint then
-      select * into known from idempotency where region = region_ and shard = shard_
-        and key = order_ ->> 'key';
-      if found then
-        return jsonb_build_object('reply', known.reply, 'same',
-                                  encode(known.body_hash, 'hex') = order_ ->> 'body_hash');
-      end if;
-      return '{"stale": true}';
+    if not found then
+      raise exception 'year % of % has moved on', one ->> 'year', one ->> 'psn_no'
+        using errcode = 'TC003';
     end if;
   end loop;
   if order_ ->> 'key' is not null then
     insert into idempotency values (region_, shard_, order_ ->> 'key',
       decode(order_ ->> 'body_hash', 'hex'), reply_, at_) on conflict do nothing;
     if not found then
-      select * into known from idempotency where region = region_ and shard = shard_
-        and key = order_ ->> 'key';
-      return jsonb_build_object('reply', known.reply, 'same',
-                                encode(known.body_hash, 'hex') = order_ ->> 'body_hash');
+      raise exception 'key % is known', order_ ->> 'key' using errcode = 'TC003';
     end if;
   end if;
   insert into settlement select region_, r.shard, r.psn_no, r.setl_id, r.mdtrt_id, r.year,
@@ -115,14 +104,10 @@ begin
       r.kernel_version, r.setl_time, r.settled_by, at_
     from jsonb_to_recordset(order_ -> 'settlements') as r (shard smallint, psn_no text,
       setl_id text, mdtrt_id text, year text, kind text, institution text, claim jsonb,
-      bill jsonb, members text[], pack_hash text, kernel_version text, setl_time timestamptz, settled_by text);
+      bill jsonb, members text[], pack_hash text, kernel_version text, setl_time timestamptz,
+      settled_by text);
   insert into outbox select region_, shard_, r.outbox_id, r.topic, r.body, at_
     from jsonb_to_recordset(order_ -> 'outbox') as r (outbox_id text, topic text, body text);
-  for one in select value from jsonb_array_elements(order_ -> 'years') loop
-    update person_year set version = version + 1, paid = one -> 'paid'
-      where region = region_ and shard = (one ->> 'shard')::smallint
-      and psn_no = one ->> 'psn_no' and year = one ->> 'year';
-  end loop;
   for one in select value from jsonb_array_elements(order_ -> 'outcomes') loop
     entry := nullif(one -> 'entry', 'null');
     seq_ := 0;

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 REASONS: dict[str, Term] = {
     "not_networked": Term("the institution does not settle on the spot", "就诊机构未联网"),
-    "away": Term("treated away from home: assistance is claimed at home", "市外就医，救助回参保地办理"),
+    "away": Term("treated away from home: assistance is claimed at home",
+                 "市外就医，救助回参保地办理"),
     "other": Term("not settled on the spot for another reason", "其他未能直接结算的情形"),
 }
 EVENTS: dict[str, Term] = {
@@ -101,7 +102,7 @@ class Case:
 
     @property
     def state(self) -> str:
-        """incomplete, complete, reviewed_once, reviewed_twice, settled, paid, refused, withdrawn."""
+        """incomplete, complete, reviewed_once, reviewed_twice, settled, paid, or of CLOSED."""
         last = _last(self.events, {*CLOSED, "paid", "settled", "second_review", "first_review",
                                    "sent_back"})
         if last == "second_review":
@@ -202,7 +203,8 @@ def check_next(case: Case, what: str, by: str) -> None:
                       f"case {case.case_id}", "BJ-51", f"It follows {' or '.join(allowed)}.")
     if what in ("excepted", "resumed") and (what == "excepted") == case.excepted:
         raise Refusal("wrong-step", f"the exception is {'there' if case.excepted else 'not there'}"
-                      " already (步骤不符)", f"case {case.case_id}", "BJ-51", "Nothing is to be done.")
+                      " already (步骤不符)", f"case {case.case_id}", "BJ-51",
+                      "Nothing is to be done.")
     if what in ("second_review", "sent_back"):
         first = next(one for one in reversed(case.events) if one.what == "first_review")
         if first.done_by == by:

@@ -1,0 +1,107 @@
+"""SQL that holds settlements, their outcomes and the journal against one another (结算与账簿互核).
+
+What one table says twice, or two tables say of one thing, must agree; a row changed or deleted in
+one of them is named. The journal itself is sealed by its chain, so money is held against it.
+"""
+from __future__ import annotations
+
+from psycopg import Connection
+
+from . import store
+
+SHOWN_MAX = 1000
+KINDS = "('settlement', 'reversal', 'recomputation')"
+KIND = """case o.reason when 'settle' then 'settlement' when 'reverse' then 'reversal'
+   else 'recomputation' end"""
+# Each gives (shard, seq of the entry or 0, what, seen, expected).
+MISSING = f"""
+select coalesce(s.shard, o.shard), coalesce(o.seq, 0),
+  case when s.setl_id is null then 'settlement of outcome ' || o.setl_id
+       else 'first outcome of ' || s.setl_id end, '(missing)', 'a row'
+from (select * from settlement where region = %(region)s) s
+full join (select * from outcome where region = %(region)s and revision = 1) o
+  using (region, shard, psn_no, setl_id)
+where s.setl_id is null or o.setl_id is null
+union all
+select shard, max(seq), 'outcomes of ' || setl_id, count(*)::text, max(revision)::text
+from outcome where region = %(region)s group by shard, psn_no, setl_id
+having max(revision) <> count(*)
+union all
+select e.shard, e.seq, 'outcome of entry ' || e.entry_id, '(missing)', 'a row'
+from journal_entry e left join outcome o on (o.region, o.shard, o.seq, o.setl_id)
+  = (e.region, e.shard, e.seq, e.reference)
+where e.region = %(region)s and e.kind in {KINDS} and o.setl_id is null
+  and exists (select from settlement where region = %(region)s)"""
+ENTRIES = f"""
+select o.shard, o.seq, what || ' of outcome ' || o.setl_id || ' ' || o.revision, seen, expected
+from outcome o join settlement s using (region, shard, psn_no, setl_id)
+left join journal_entry e on (e.region, e.shard, e.seq) = (o.region, o.shard, o.seq)
+cross join lateral (values
+  ('entry', coalesce(e.entry_id, '(missing)'), o.setl_id || '.' || o.revision),
+  ('reason', {KIND}, e.kind),
+  ('psn_no', e.psn_no, o.psn_no), ('year', s.year, e.year),
+  ('known_at', o.known_at::text, e.booked_at::text)) as pair (what, seen, expected)
+where o.region = %(region)s and o.seq > 0 and seen is distinct from expected
+union all
+select o.shard, e.seq, 'seq of outcome ' || o.setl_id || ' ' || o.revision, '0', e.seq::text
+from outcome o join journal_entry e on (e.region, e.shard, e.entry_id)
+  = (o.region, o.shard, o.setl_id || '.' || o.revision)
+where o.region = %(region)s and o.seq = 0"""
+ROWS = """
+select s.shard, o.seq, what || ' of settlement ' || s.setl_id, seen, expected
+from settlement s join outcome o using (region, shard, psn_no, setl_id)
+cross join lateral (values
+  ('mdtrt_id', s.mdtrt_id, s.claim ->> 'claim_id'),
+  ('psn_no', s.claim ->> 'person_id', s.psn_no), ('psn_no', o.person ->> 'person_id', s.psn_no),
+  ('setl_time', to_char(s.setl_time at time zone 'Asia/Shanghai', 'YYYY-MM-DD"T"HH24:MI:SS.US'),
+   s.claim ->> 'settled' || '.000000'),
+  ('known_at', s.known_at::text, o.known_at::text),
+  ('members', case when s.psn_no = any(s.members) then '' else s.members::text end, ''),
+  ('cause', o.cause, s.setl_id)) as pair (what, seen, expected)
+where s.region = %(region)s and o.revision = 1 and seen is distinct from expected"""
+MONEY = """
+with newest as (
+  select distinct on (o.shard, o.psn_no, o.setl_id) o.shard, o.psn_no, o.setl_id, o.seq,
+    o.result -> 'money' as money from outcome o where o.region = %(region)s
+  order by o.shard, o.psn_no, o.setl_id, o.revision desc),
+owed as (
+  select n.shard, n.setl_id, 'expense' as account, f.key as fund, f.value as fen
+  from newest n cross join jsonb_each_text(n.money -> 'paid') f
+  union all select shard, setl_id, 'cash', '', money ->> 'person_fen' from newest
+  union all select shard, setl_id, 'absorbed', '', money ->> 'absorbed_fen' from newest),
+booked as (
+  select e.shard, e.reference as setl_id, p.account, p.fund, sum(p.amount_fen)::text as fen
+  from journal_entry e join posting p using (region, shard, seq)
+  where e.region = %(region)s and p.account in ('expense', 'cash', 'absorbed')
+    and (e.shard, e.psn_no, e.reference) in (select shard, psn_no, setl_id from newest)
+  group by 1, 2, 3, 4)
+select shard, 0, 'money of ' || setl_id || ', ' || account || ' ' || fund,
+  coalesce(owed.fen, '0'), coalesce(booked.fen, '0')
+from owed full join booked using (shard, setl_id, account, fund)
+where coalesce(owed.fen, '0') is distinct from coalesce(booked.fen, '0')"""
+PAYEES = """
+select distinct s.shard, o.seq, 'institution of settlement ' || s.setl_id,
+  case s.kind when 'manual' then 'person' else s.institution end, p.institution
+from settlement s join outcome o using (region, shard, psn_no, setl_id)
+join posting p on (p.region, p.shard, p.seq) = (o.region, o.shard, o.seq)
+where s.region = %(region)s and (p.account = 'payable' and p.institution
+    <> case s.kind when 'manual' then 'person' else s.institution end
+  or p.account in ('collected', 'own_share', 'absorbed') and p.institution <> s.institution)"""
+MESSAGES = """
+select o.shard, o.seq, 'message of outcome ' || o.setl_id || ' ' || o.revision,
+  coalesce(m.topic, '(missing)'), 'settlement.' || o.reason
+from outcome o left join outbox m on (m.region, m.outbox_id)
+  = (o.region, o.setl_id || '.' || o.revision)
+where o.region = %(region)s and m.topic is distinct from 'settlement.' || o.reason"""
+CONTRADICTIONS = (MISSING, ENTRIES, ROWS, MONEY, PAYEES, MESSAGES)
+
+
+def contradictions(connection: Connection, region: str) -> list[tuple[int, int, str, str, str]]:
+    """(shard, seq, what, seen, expected) of what does not agree, the first thousand of each kind;
+    seq is 0 where no single entry is meant."""
+    found: list[tuple[int, int, str, str, str]] = []
+    with store.joining_whole(connection):
+        for query in CONTRADICTIONS:
+            found += connection.execute(f"select * from ({query}) found limit {SHOWN_MAX}",
+                                        {"region": region}).fetchall()
+    return found
