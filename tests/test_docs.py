@@ -171,6 +171,7 @@ def test_every_command_and_option_is_on_the_page() -> None:
 RAISERS = ("PackError", "CaseError", "Refusal", "fault", "malformed", "refused", "finding", "Fault",
            "fault_of", "error", "_described", "_nobody", "in_order", "_fault", "_refuse")
 CODE = re.compile(r"[a-z]+(-[a-z0-9]+)+\Z")
+NO_CODES = {"away-filings", "chronic-certificates"}      # last words of addresses, not errors
 
 
 def codes_in(path: Path) -> set[str]:
@@ -193,7 +194,7 @@ def test_every_error_code_is_on_the_page() -> None:
     page = set(re.findall(r"`([a-z0-9-]+)`", text_of(DOCS / "command-line.md")))
     missing = {code: str(path.relative_to(ROOT)) for path in
                (ROOT / "src/tongchou").rglob("*.py") for code in codes_in(path)
-               if code not in page}
+               if code not in page | NO_CODES}
     assert not missing, f"docs/command-line.md, Error codes, lacks {missing}"
 
 

@@ -70,6 +70,16 @@ def test_a_backdated_status_is_recognised(client: TestClient, signed: Signed) ->
     assert reply.json()["changed"][0]["difference"]["funds"]["medical_assistance"] > "0.00"
 
 
+def test_a_repeated_recognition_answers_the_same(client: TestClient, signed: Signed) -> None:
+    """Also of somebody for whom nothing was ever settled."""
+    number, headers = insured(client, signed), signed("clerk")
+    for _ in range(2):
+        reply = client.post(f"{BASE}/persons/{number}/recognitions", headers=headers, json={
+            "code": "allowance", "from": "2024-01-01", "recognised": "2024-06-01",
+            "source": "民政局"})
+        assert (reply.status_code, reply.json()["changed"]) == (200, []), reply.text
+
+
 def test_the_books_close_and_verify(client: TestClient, signed: Signed) -> None:
     number = insured(client, signed)
     assert client.post(f"{BASE}/settlements", json=stay(number, "L1"),

@@ -83,3 +83,12 @@ def test_a_later_portion_takes_back_a_line_of_an_earlier_one(town: Town) -> None
     assert answer["medfee_sumamt"] == "5.50", "the stay to date: 5.00 + 2.50 - 2.00"
     again = with_lines(number, "L5", [line("4", first, "2.50"), {**back, "feedetl_sn": "9"}])
     assert code_of(town.settle, again) == "correction-without-first"
+
+
+def test_a_repeat_is_answered_even_if_its_lines_are_known_by_now(town: Town) -> None:
+    number = town.person()
+    first, _ = plain_items(town)
+    request = with_lines(number, "L6", [line("1", first, "3.00")])
+    text = town.settle(request, "L6")
+    assert town.settle(request, "L6") == text
+    assert code_of(town.settle, request, "L6-other") in ("duplicate-line", "already-settled")

@@ -22,6 +22,8 @@ def _module(name: str, file: str) -> ModuleType:
 for _name in ("town", "settling", "plain_model"):
     if _name not in sys.modules:
         _module(_name, f"{_name}.py")
+if "ceiling_windows" not in sys.modules:
+    _module("ceiling_windows", "test_settlement_windows.py")
 _FIXTURES = sys.modules.get("platform_fixtures") or _module("platform_fixtures", "conftest.py")
 pytest_generate_tests = _FIXTURES.pytest_generate_tests
 server_kind, new_server, server = _FIXTURES.server_kind, _FIXTURES.new_server, _FIXTURES.server

@@ -51,8 +51,7 @@ def scenario(dice: random.Random, run: str, windows_max: int, calls_max: int) ->
     made = list(before)
     count, left = 0, dice.randrange(len(plans), calls_max + 1)
     while left > 0:
-        calls = _calls(dice, region, persons, before, made, f"{run}.{next(numbers)}", run,
-                       next(numbers))
+        calls = _calls(dice, region, persons, made, f"{run}.{next(numbers)}", run, next(numbers))
         made += calls
         for call in calls:
             plans[count % len(plans)].append(call)
@@ -73,14 +72,13 @@ def _settle(dice: random.Random, region: str, names: list[str], run: str, number
     return Call(0, "settle", f"{run}-{number}", claim)
 
 
-def _calls(dice: random.Random, region: str, persons: dict[str, Person], before: list[Call],
-           made: list[Call], key: str, run: str, number: int) -> list[Call]:
+def _calls(dice: random.Random, region: str, persons: dict[str, Person], made: list[Call],
+           key: str, run: str, number: int) -> list[Call]:
     kind = dice.choice(KINDS)
     bills = [call for call in made if call.kind == "settle"]
     names = sorted(persons)
-    settled = [call.claim.person_id for call in before]
-    if kind == "status" and settled and not any(call.kind == "learn" for call in made):
-        person = persons[dice.choice(settled)]
+    if kind == "status" and not any(call.kind == "learn" for call in made):
+        person = persons[dice.choice(names)]
         span = StatusSpan(dice.choice(STATUSES), f"{YEAR[region]}-01-01", "")
         known = replace(person, statuses=(span,))
         return [Call(0, "learn", person=known), Call(0, "recompute", key, person=known)]

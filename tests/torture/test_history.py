@@ -91,8 +91,6 @@ def test_thousands_of_histories_are_explained(window: Window) -> None:
 
 
 @pytest.mark.clause("ZB-27")
-@pytest.mark.xfail(strict=True, reason="members of a family that meet in locked rounds deadlock, "
-                   "and the deadlock is refused instead of tried again")
 def test_a_family_at_four_windows_is_not_refused(window: Window) -> None:
     answers: list[str] = []
     with ThreadPoolExecutor(4) as pool:

@@ -63,7 +63,7 @@ def export(request: Request, caller: Annotated[Caller, Depends(may("ledger.read"
                                          date.fromisoformat(day))) + "\n"
     name = f"{caller.who.region}-{day}.beancount"
     return Response(text, media_type="text/plain; charset=utf-8",
-                    headers={"content-disposition": f'attachment; filename="{name}"'})
+                    headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 @router.get("/verification", summary="验账 Verify the books of the region")

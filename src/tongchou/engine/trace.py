@@ -86,12 +86,13 @@ class Settler:
     """Settles single claims of a pack fast. Build it once: it compiles the pack and the kernel.
 
     Raises Refusal as `situate` and the rules do; ValueError when a rule has more base parts,
-    caps or tiers than a trace row holds (24, 6, 24). Not for two threads at a time.
+    caps or tiers than a trace row holds (24, 6, 24). Not for two threads at a time; settlers of
+    several threads may share a detailed `plan` of the pack.
     """
 
-    def __init__(self, pack: Pack) -> None:
+    def __init__(self, pack: Pack, plan: Plan | None = None) -> None:
         self.pack = pack
-        self.plan = compile_pack(pack, detailed=True)
+        self.plan = plan or compile_pack(pack, detailed=True)
         self._situations = Situations(pack)
         self._readers = [_reader(self.plan, index) for index in range(len(self.plan.rules))]
         self._order = attrgetter("end", "settled", "claim_id") \

@@ -124,9 +124,9 @@ def _add_to_roll(connection: psycopg.Connection, region: str,
                    shard_of(region, number), one.first, one.last, noted.at, noted.by, noted.why]
     row = ("(%s, %s, %s, %s, %s, %s, daterange(%s::date, nullif(%s, '')::date, '[]'), "
            "%s, %s, %s)")
-    connection.execute(
-        "insert into family_roll (region, shard, family_id, row_id, psn_no, member_shard, during, "  # type: ignore[arg-type]
-        f"known_at, known_by, why) values {', '.join([row] * len(facts))}", values)
+    statement = ("insert into family_roll (region, shard, family_id, row_id, psn_no, member_shard, "
+                 f"during, known_at, known_by, why) values {', '.join([row] * len(facts))}")
+    connection.execute(statement, values)  # type: ignore[arg-type]
 
 
 def retract(connection: psycopg.Connection, region: str, table: str, psn_no: str, row_id: str,

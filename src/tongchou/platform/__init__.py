@@ -1,4 +1,4 @@
-"""Stores, clock, packs and services joined: what the API, the gateway and the pages call (floor 6)."""
+"""Stores, clock, packs and services joined: what API, gateway and pages call (floor 6)."""
 from .people import InsuredPeople
 from .places import Places
 from .service import Platform, new_number, utc_now

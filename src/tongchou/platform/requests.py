@@ -40,8 +40,8 @@ class Known:
         """The person. Raises Refusal `unknown-person`."""
         if self.context is None:
             raise Refusal("unknown-person", f"nobody is known as {self.psn_no!r} in region "
-                          f"{self.region} (查无此人)", "psn_no", "", "Register the person, or check "
-                          "the number and the region.")
+                          f"{self.region} (查无此人)", "psn_no", "", "Register the person, or "
+                          "check the number and the region.")
         return PersonContext.of(self.context)
 
 

@@ -10,6 +10,6 @@ from .values import Cell, Table, Value, unique
 
 __all__ = ["FILE_LIMIT_BYTES", "Adjustment", "Cap", "Cell", "ClassRule", "Contribution",
            "Deductible", "Layer", "Node", "Pack", "Parameter", "Table", "Tiers", "Value", "as_node",
-           "clause_texts", "coverage", "diff", "lint", "load_pack", "mutation",
-           "pack_document", "pack_file", "pack_from_document", "packs_folder", "parse_yaml", "read_text", "read_tree", "read_with_problems",
-           "shipped_packs", "suggest", "unique", "unset_choice"]
+           "clause_texts", "coverage", "diff", "lint", "load_pack", "mutation", "pack_document",
+           "pack_file", "pack_from_document", "packs_folder", "parse_yaml", "read_text",
+           "read_tree", "read_with_problems", "shipped_packs", "suggest", "unique", "unset_choice"]

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import ClassVar
 
 from psycopg import Connection
 
@@ -32,7 +33,11 @@ class Regime:
 
 
 class Settlers(threading.local):
-    """Compiled packs, a set of its own for every thread: their working memory is not shared."""
+    """Compiled packs, a set of its own for every thread: their working memory is not shared, their
+    plans are."""
+
+    plans: ClassVar[dict[str, object]] = {}
+    compiling: ClassVar[threading.Lock] = threading.Lock()
 
     def __init__(self) -> None:
         self._known: dict[str, object] = {}
@@ -54,8 +59,12 @@ class Settlers(threading.local):
     def settle(self, pack: Pack) -> Callable[[Person, Claim, Sequence[Claim]], Settlement]:
         """The fast way to settle one more claim of a year."""
         if pack.pack_hash not in self._known:
+            from ..engine.compile import compile_pack
             from ..engine.trace import Settler
-            self._known[pack.pack_hash] = Settler(pack)
+            with self.compiling:
+                if pack.pack_hash not in self.plans:
+                    self.plans[pack.pack_hash] = compile_pack(pack, detailed=True)
+            self._known[pack.pack_hash] = Settler(pack, self.plans[pack.pack_hash])
         return self._known[pack.pack_hash].settle
 
 
@@ -112,6 +121,10 @@ class Regimes:
                 return regime.pack
         raise Refusal("no-regime", f"region {region} has no rules for a stay from {claim.begin} to "
                       f"{claim.end}", "enddate", "", "Load the pack of that year first.")
+
+    def all(self) -> list[Regime]:
+        """Regimes of all regions."""
+        return [regime for found in self._by_region.values() for regime in found]
 
     def of(self, region: str) -> list[Regime]:
         """Regimes of a region in order of time."""

@@ -118,6 +118,18 @@ class SettlementService:
         lock = {(asked.psn_no, _year_name(pack, asked.frame, asked.insurance))}
         return self._written(asked.region, lock, attempt)
 
+    def answered(self, region: str, psn_no: str, key: str, body_hash: str) -> str | None:
+        """What the same request was answered before; None when it never was."""
+        shard = shard_of(region, psn_no)
+        with self._statements() as connection:
+            found = store.answer_of(connection, region, shard, key)
+        return found["reply"] if found and found["body_hash"] == body_hash else None
+
+    def warm(self) -> None:
+        """Makes this thread ready to settle under every pack in force."""
+        for regime in self.regimes.all():
+            self._settlers.settle(regime.pack)
+
     def reverse(self, region: str, psn_no: str, setl_id: str, refund: str, who: str,
                 key: str | None, body_hash: str) -> str:
         """冲正: takes a settlement back; `refund` is one of `year.REFUNDS` (policy-semantics 9)."""
@@ -157,7 +169,9 @@ class SettlementService:
             for pack, name, claim in years:
                 context, read = self._read_year(connection, pack, region, psn_no, name, claim, key)
                 reads.append(read)
-            if context is not None and context.answered:
+            if context is None:      # nothing was ever settled: the key is asked for all the same
+                context = store.read_context(connection, region, shard, psn_no, "", key, shard)
+            if context.answered:
                 return _known(key, context.answered, body_hash), None
             outcomes = [one for read in reads for one in change(read.year)]
             reply = answers.as_text(answers.changed(cause, outcomes))

@@ -57,6 +57,16 @@ def person(connection: Connection, region: str, shard: int, psn_no: str,
                               (region, shard, psn_no)).fetchone()[0]
 
 
+def answer_of(connection: Connection, region: str, shard: int, key: str,
+              ) -> Mapping[str, str] | None:
+    """The answer stored under a key, with the hash of its request."""
+    row = connection.execute(
+        "select jsonb_build_object('reply', reply, 'body_hash', encode(body_hash, 'hex')) "
+        "from idempotency where region = %s and shard = %s and key = %s",
+        (region, shard, key)).fetchone()
+    return row[0] if row else None
+
+
 class Stale(Exception):
     """What was read has moved on: nothing was written, read again."""
 

@@ -1,4 +1,4 @@
-"""A person-year as known now, and what a change makes of it (年度重算). Pure: no database, no clock.
+"""A person-year as known now, and what a change makes of it (年度重算). No database, no clock.
 
 One invariant rules everything: the present money of a year equals settling all its claims, in the
 pack's order, with the person as known now. The usual case - one more claim, the last - settles that
