@@ -150,6 +150,7 @@ class Server:
         from .app import settle
         with as_file(files("tongchou.samples") / "cases" / WARMING_CASE) as path:
             settle(path)
+        self.platform.settlements.warm()
 
     def _check_operators(self) -> None:
         if self.access.demonstration_operators():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Protocol
@@ -126,9 +126,14 @@ class SettlementService:
         return found["reply"] if found and found["body_hash"] == body_hash else None
 
     def warm(self) -> None:
-        """Makes this thread ready to settle under every pack in force."""
+        """Compiles every pack in force and loads the kernel, so that no window waits for it."""
         for regime in self.regimes.all():
-            self._settlers.settle(regime.pack)
+            day = regime.first
+            claim = Claim("warm", "warm", "inpatient", "1", "local", "not_needed", day, day,
+                          f"{day}T12:00:00", (0, 0, 0, 1))
+            person = Person("warm", regime.pack.insurance[0], born=day, sex="male")
+            with suppress(Refusal):          # what the rules say of nobody's bill does not matter
+                self._settlers.settle(regime.pack)(person, claim, ())
 
     def reverse(self, region: str, psn_no: str, setl_id: str, refund: str, who: str,
                 key: str | None, body_hash: str) -> str:
