@@ -220,3 +220,32 @@ def test_a_status_held_from_the_start_needs_no_recomputation(town: Town) -> None
     with town.platform.database.connection() as connection:
         assert connection.execute("select count(*) from outcome where region = %s and shard = %s "
                                   "and psn_no = %s", place).fetchone() == (1,)
+
+
+def owed(town: Town, psn_no: str) -> dict[tuple[str, str], int]:
+    """(fund, to whom) -> fen that the funds still owe for a person's settlements."""
+    with town.platform.database.connection() as connection:
+        rows = connection.execute(
+            "select p.fund, p.institution, -sum(p.amount_fen)::bigint from journal_entry e "
+            "join posting p using (region, shard, seq) where e.region = %s and e.shard = %s "
+            "and e.psn_no = %s and p.account = 'payable' group by 1, 2",
+            (REGION, shard_of(REGION, psn_no), psn_no)).fetchall()
+    return {(fund, whom): fen for fund, whom, fen in rows if fen}
+
+
+@pytest.mark.clause("BJ-46", "GZ-26")
+def test_what_moves_after_the_window_is_between_the_fund_and_the_person(town: Town) -> None:
+    """The person paid the hospital at discharge: assistance recognised later is owed to the
+    person, what was advanced stays owed to the hospital, and a reversal takes back both."""
+    number = town.person()
+    settled = json.loads(town.settle(stay(number, "Q1", "60000.00")))
+    before = owed(town, number)
+    assert {whom for _, whom in before} == {"H2"}
+    town.platform.recognise({"psn_no": number, "code": "allowance", "from": "2024-06-01"},
+                            "Q1-status", who=CLERK)
+    after = owed(town, number)
+    assert {place: fen for place, fen in after.items() if place[1] == "H2"} == before
+    [(fund, whom)] = set(after) - set(before)
+    assert (fund, whom) == ("medical_assistance", "person")
+    town.platform.reverse({"psn_no": number, "setl_id": settled["setl_id"]}, "Q1-back", who=CLERK)
+    assert owed(town, number) == {}

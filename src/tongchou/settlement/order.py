@@ -11,7 +11,7 @@ from datetime import datetime
 import orjson
 
 from ..engine import Person
-from ..ledger import Entry, entry_order, postings_of_bill
+from ..ledger import Entry, Posting, entry_order, postings_of_bill
 from .codec import person_row
 from .money import Money, sum_of
 from .year import Outcome
@@ -72,19 +72,32 @@ def _outcome_row(request: Request, outcome: Outcome, person: Person) -> dict[str
     stored = outcome.stored
     return {"shard": stored.shard, "psn_no": stored.psn_no, "setl_id": stored.setl_id,
             "revision": stored.revision + 1, "reason": outcome.reason, "cause": request.cause,
-            "result": {"money": outcome.money.as_dict(), "statement": dict(outcome.statement)},
+            "result": {"money": outcome.money.as_dict(),
+                       "advanced": outcome.advanced.as_dict(), "statement": dict(outcome.statement)},
             "person": person_row(person),
             "entry": _entry(request, outcome) if outcome.difference else None}
 
 
 def _entry(request: Request, outcome: Outcome) -> dict[str, object]:
-    stored, moved = outcome.stored, outcome.difference
-    postings = postings_of_bill(moved.paid, moved.person_fen, moved.absorbed_fen,
-                                stored.institution, to_person=stored.kind == "manual")
+    stored = outcome.stored
+    postings = _postings(outcome)
     entry = Entry(f"{stored.setl_id}.{stored.revision + 1}", request.region,
                   KINDS[outcome.reason], stored.psn_no, stored.year, stored.setl_id,
                   request.at, request.at, postings)
     return entry_order(entry)
+
+
+def _postings(outcome: Outcome) -> tuple[Posting, ...]:
+    """What moved at the window is owed to the institution, the rest to the person."""
+    institution = outcome.stored.institution
+    at_window = outcome.advanced - outcome.stored.advanced
+    later = outcome.difference - at_window
+    sums: dict[tuple[str, str, str], int] = {}
+    for moved, to_person in ((at_window, False), (later, True)):
+        for row in postings_of_bill(moved.paid, moved.person_fen, moved.absorbed_fen,
+                                    institution, to_person=to_person):
+            sums[row[:3]] = sums.get(row[:3], 0) + row.amount_fen
+    return tuple(Posting(*place, fen) for place, fen in sums.items() if fen)
 
 
 def _message(request: Request, outcome: Outcome) -> dict[str, object]:

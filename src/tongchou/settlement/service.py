@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Protocol
@@ -90,7 +90,10 @@ class SettlementService:
     def presettle(self, asked: Asked) -> dict[str, object]:
         """预结算: what settling would answer now. Leaves no trace."""
         pack = self.regimes.pack_for(asked.region, asked.frame)
-        with self._statements() as connection:
+        with self._statements() as connection, ExitStack() as together:
+            if self._settlers.shares_family(pack):      # members are read as of one moment
+                together.enter_context(connection.transaction())
+                store.only_look(connection)
             context, read = self._read(connection, pack, asked, None)
         own, *others = self._outcomes(pack, asked, context, read, "presettle")
         return answers.settled(pack, own, others) | {"setl_id": None}
@@ -321,7 +324,8 @@ def _year_name(pack: Pack, claim: Claim, insurance: str) -> str:
 
 def _stored(row: Mapping[str, object], year: str) -> Stored:
     return Stored(row["setl_id"], row["shard"], year, row["kind"], row["institution"],
-                  claim_of(row["claim"]), row["revision"], Money.of(row["money"]), row["reversed"])
+                  claim_of(row["claim"]), row["revision"], Money.of(row["money"]),
+                  Money.of(row["advanced"]), row["reversed"])
 
 
 def _known(key: str | None, answered: Mapping[str, object], body_hash: str) -> str:

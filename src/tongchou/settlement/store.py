@@ -57,6 +57,11 @@ def person(connection: Connection, region: str, shard: int, psn_no: str,
                               (region, shard, psn_no)).fetchone()[0]
 
 
+def only_look(connection: Connection) -> None:
+    """The transaction begun sees one moment and writes nothing."""
+    connection.execute("set transaction isolation level repeatable read read only")
+
+
 def answer_of(connection: Connection, region: str, shard: int, key: str,
               ) -> Mapping[str, str] | None:
     """The answer stored under a key, with the hash of its request."""

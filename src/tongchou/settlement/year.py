@@ -24,7 +24,12 @@ Settle = Callable[[Person, Claim, Sequence[Claim]], Settlement]
 
 @dataclass(frozen=True)
 class Stored:
-    """A settlement of the year and its newest outcome. `claim.claim_id` is the mdtrt_id."""
+    """A settlement of the year and its newest outcome. `claim.claim_id` is the mdtrt_id.
+
+    `advanced` is the part of its money that was settled at the window: what the funds owe the
+    institution for it (BJ-46). Everything that moved later, and what was reimbursed by hand, is
+    between the funds and the person.
+    """
 
     setl_id: str
     shard: int
@@ -34,6 +39,7 @@ class Stored:
     claim: Claim
     revision: int
     money: Money
+    advanced: Money = NOTHING
     reversed: bool = False
 
     @property
@@ -53,6 +59,7 @@ class Outcome:
     reason: str
     money: Money
     difference: Money
+    advanced: Money
     statement: Mapping[str, object]
 
 
@@ -109,7 +116,7 @@ def reverse(year: Year, setl_id: str, refund: str) -> list[Outcome]:
     _refuse_unless_last(year, target, refund)
     gone = replace(target, reversed=True)
     left = replace(year, stored=tuple(gone if one is target else one for one in year.stored))
-    own = Outcome(target, "reverse", NOTHING, NOTHING - target.money, {})
+    own = Outcome(target, "reverse", NOTHING, NOTHING - target.money, NOTHING, {})
     return [own, *(_recomputed(left, "") if left.active else [])]
 
 
@@ -194,4 +201,5 @@ def _outcome(year: Year, stored: Stored, reason: str, settlement: Settlement,
     """`earlier` is what former portions of the stay carry."""
     money = money_of(year.pack, settlement) - earlier
     statement = settlement_dict(year.pack, settlement)
-    return Outcome(stored, reason, money, money - stored.money, statement)
+    advanced = stored.advanced if reason == "recompute" or stored.kind == "manual" else money
+    return Outcome(stored, reason, money, money - stored.money, advanced, statement)

@@ -146,7 +146,7 @@ begin
       'settlements', coalesce(jsonb_agg(jsonb_build_object('setl_id', s.setl_id,
         'shard', s.shard, 'kind', s.kind, 'institution', s.institution, 'claim', s.claim,
         'revision', o.revision, 'reversed', o.reason = 'reverse',
-        'money', o.result -> 'money')), '[]'))
+        'money', o.result -> 'money', 'advanced', o.result -> 'advanced')), '[]'))
     into found_
     from settlement s cross join lateral (
       select revision, reason, result, person, known_at from outcome
