@@ -59,41 +59,49 @@ cross join lateral (values
   ('members', case when s.psn_no = any(s.members) then '' else s.members::text end, ''),
   ('cause', o.cause, s.setl_id)) as pair (what, seen, expected)
 where s.region = %(region)s and o.revision = 1 and seen is distinct from expected"""
+# Per settlement: what its newest outcome says was paid, and to whom it is owed: `advanced` by the
+# institution at the window, the rest to the person.
 MONEY = """
 with newest as (
   select distinct on (o.shard, o.psn_no, o.setl_id) o.shard, o.psn_no, o.setl_id, o.seq,
-    o.result -> 'money' as money from outcome o where o.region = %(region)s
+    o.result -> 'money' as money, o.result -> 'advanced' as advanced
+  from outcome o where o.region = %(region)s
   order by o.shard, o.psn_no, o.setl_id, o.revision desc),
-owed as (
-  select n.shard, n.setl_id, 'expense' as account, f.key as fund, f.value as fen
-  from newest n cross join jsonb_each_text(n.money -> 'paid') f
-  union all select shard, setl_id, 'cash', '', money ->> 'person_fen' from newest
-  union all select shard, setl_id, 'absorbed', '', money ->> 'absorbed_fen' from newest),
+said as (
+  select n.shard, n.setl_id, n.seq, a.account, f.key as fund, a.sign * f.value::bigint as fen
+  from newest n cross join lateral (values
+    ('expense', 1, n.money), ('owed to the institution', -1, n.advanced),
+    ('owed to the person', -1, n.money), ('owed to the person', 1, n.advanced)
+    ) as a (account, sign, part) cross join jsonb_each_text(a.part -> 'paid') f
+  union all select shard, setl_id, seq, 'cash', '', (money ->> 'person_fen')::bigint from newest
+  union all select shard, setl_id, seq, 'absorbed', '', (money ->> 'absorbed_fen')::bigint
+  from newest),
+due as (select shard, setl_id, account, fund, sum(fen) as fen from said group by 1, 2, 3, 4),
 booked as (
-  select e.shard, e.reference as setl_id, p.account, p.fund, sum(p.amount_fen)::text as fen
+  select e.shard, e.reference as setl_id, case when p.account <> 'payable' then p.account
+      when p.institution = 'person' then 'owed to the person' else 'owed to the institution' end
+      as account, p.fund, sum(p.amount_fen) as fen
   from journal_entry e join posting p using (region, shard, seq)
-  where e.region = %(region)s and p.account in ('expense', 'cash', 'absorbed')
+  where e.region = %(region)s and p.account in ('expense', 'cash', 'absorbed', 'payable')
     and (e.shard, e.psn_no, e.reference) in (select shard, psn_no, setl_id from newest)
   group by 1, 2, 3, 4)
 select shard, 0, 'money of ' || setl_id || ', ' || account || ' ' || fund,
-  coalesce(owed.fen, '0'), coalesce(booked.fen, '0')
-from owed full join booked using (shard, setl_id, account, fund)
-where coalesce(owed.fen, '0') is distinct from coalesce(booked.fen, '0')"""
-PAYEES = """
-select distinct s.shard, o.seq, 'institution of settlement ' || s.setl_id,
-  case s.kind when 'manual' then 'person' else s.institution end, p.institution
+  coalesce(due.fen, 0)::text, coalesce(booked.fen, 0)::text
+from due full join booked using (shard, setl_id, account, fund)
+where coalesce(due.fen, 0) <> coalesce(booked.fen, 0)"""
+INSTITUTIONS = """
+select distinct s.shard, o.seq, 'institution of settlement ' || s.setl_id, s.institution,
+  p.institution
 from settlement s join outcome o using (region, shard, psn_no, setl_id)
 join posting p on (p.region, p.shard, p.seq) = (o.region, o.shard, o.seq)
-where s.region = %(region)s and (p.account = 'payable' and p.institution
-    <> case s.kind when 'manual' then 'person' else s.institution end
-  or p.account in ('collected', 'own_share', 'absorbed') and p.institution <> s.institution)"""
+where s.region = %(region)s and p.institution not in ('', 'person', s.institution)"""
 MESSAGES = """
 select o.shard, o.seq, 'message of outcome ' || o.setl_id || ' ' || o.revision,
   coalesce(m.topic, '(missing)'), 'settlement.' || o.reason
 from outcome o left join outbox m on (m.region, m.outbox_id)
   = (o.region, o.setl_id || '.' || o.revision)
 where o.region = %(region)s and m.topic is distinct from 'settlement.' || o.reason"""
-CONTRADICTIONS = (MISSING, ENTRIES, ROWS, MONEY, PAYEES, MESSAGES)
+CONTRADICTIONS = (MISSING, ENTRIES, ROWS, MONEY, INSTITUTIONS, MESSAGES)
 
 
 def contradictions(connection: Connection, region: str) -> list[tuple[int, int, str, str, str]]:
