@@ -3,7 +3,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from conftest import BASE, HOSPITAL, OTHER_REGION, REGION, ROLES, Clock
+from http_town import BASE, HOSPITAL, OTHER_REGION, REGION, ROLES, Clock
 from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 from town import stay

@@ -2,7 +2,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from conftest import BASE
+from http_town import BASE
 from starlette.testclient import TestClient
 from town import stay
 

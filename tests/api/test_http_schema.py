@@ -3,7 +3,7 @@ from collections import Counter
 
 import pytest
 import schemathesis
-from conftest import REGION
+from http_town import REGION
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.specs.openapi.checks import content_type_conformance
 from starlette.testclient import TestClient

@@ -1,7 +1,7 @@
 """A window's day over HTTP: register, insure, pre-settle, settle, reverse, look back, close."""
 from collections.abc import Callable
 
-from conftest import BASE, HOSPITAL
+from http_town import BASE, HOSPITAL
 from starlette.testclient import TestClient
 from town import stay
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import structlog
-from conftest import BASE
+from http_town import BASE
 from starlette.testclient import TestClient
 from town import stay
 

@@ -1,24 +1,15 @@
 """A small demonstration city in a database, loaded once."""
-import sys
 from collections.abc import Iterator
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
+from servers import *  # noqa: F403 - its fixtures
 
 from tongchou.access import AccessService
 from tongchou.database import Database
 from tongchou.demo_city import load
 from tongchou.platform import Platform
 from tongchou.privacy import open_keys
-
-_FILE = Path(__file__).parents[1] / "platform" / "conftest.py"
-_SPEC = spec_from_file_location("platform_fixtures", _FILE)
-_FIXTURES = sys.modules["platform_fixtures"] = module_from_spec(_SPEC)
-_SPEC.loader.exec_module(_FIXTURES)
-pytest_generate_tests = _FIXTURES.pytest_generate_tests
-server_kind, new_server, server = _FIXTURES.server_kind, _FIXTURES.new_server, _FIXTURES.server
-database, fresh_database = _FIXTURES.database, _FIXTURES.fresh_database
 
 PEOPLE, BILLS = 120, 24
 

@@ -2,7 +2,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from conftest import REGION, Clock
+from enrolled import REGION, Clock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import REGION
+from enrolled import REGION
 from python_calamine import CalamineWorkbook
 from xlsxwriter import Workbook
 

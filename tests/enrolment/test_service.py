@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import psycopg
 import pytest
-from conftest import REGION, Clock
+from enrolled import REGION, Clock
 
 from tongchou.database import Database
 from tongchou.enrolment import (AwayFiling, ChronicCertificate, Coverage, Designation, Document,

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from conftest import SMALL_CACHE, copy_of, programs_of
+from servers import SMALL_CACHE, copy_of, programs_of
 from plain_orders import books, order, write
 
 from tongchou.database import Database, LocalServer, backup, migrate

@@ -3,7 +3,7 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
-from conftest import DEBIAN_PROGRAMS, make_database
+from servers import DEBIAN_PROGRAMS, make_database
 from plain_orders import REGION, books, order, write
 
 from tongchou.database import (SHARDS, Database, LocalServer, Router, ShardRange, migrate,

@@ -84,9 +84,7 @@ def _calls(dice: random.Random, region: str, persons: dict[str, Person], made: l
         return [Call(0, "learn", person=known), Call(0, "recompute", key, person=known)]
     if kind in ("settle", "presettle", "status") or not bills:
         new = _settle(dice, region, names, run, number)
-        if kind == "presettle" and region != FAMILY:      # reads a family one by one
-            return [replace(new, kind="presettle", key="")]
-        return [new]
+        return [new] if kind != "presettle" else [replace(new, kind="presettle", key="")]
     one = bills[0] if kind == "reverse" and dice.random() < 0.6 else dice.choice(bills)
     if kind == "retry":
         return [replace(one)]

@@ -124,7 +124,8 @@ class Wire:
             self._maybe_break("after commit")
         finally:
             self._inside = False
-            self._simulator.turns.holder = None
+            if self._simulator.turns.holder == self._window:
+                self._simulator.turns.holder = None
 
     def _maybe_break(self, when: str) -> None:
         if self._simulator.dice.random() < self._simulator.faults:

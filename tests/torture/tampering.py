@@ -21,7 +21,7 @@ CHANGED = {
 
 
 class Change(NamedTuple):
-    """A column (and where it is JSON, the place in it), and the statement that changes it."""
+    """A column (where it is JSON, a place in it), and the statement that changes it."""
 
     table: str
     column: str
@@ -30,15 +30,16 @@ class Change(NamedTuple):
 
     @property
     def name(self) -> str:
-        """table.column, or table.column/first key for JSON."""
+        """table.column, and for JSON the names of the place."""
         return f"{self.table}.{self.column}"
 
 
 def changes(connection: psycopg.Connection, table: str) -> Iterator[Change]:
     """A change of every column of a table, in one of its rows; of every name in a JSON column."""
     for column, kind in connection.execute(COLUMNS, (table,)).fetchall():
-        found = connection.execute(f"select t::text, {column} from {table} t where {column} "
-                                   "is not null order by 1 limit 1").fetchone()
+        found = connection.execute(
+            f"select t::text, {column} from {table} t where {column} is not null "
+            "order by length(t::text) desc, 1 limit 1").fetchone()
         if found is None:
             continue
         row, value = found

@@ -1,4 +1,4 @@
-"""The disk fills up while bills are settled: a clean refusal, nothing half-written, nothing lost."""
+"""The disk fills up while bills are settled: a clean refusal, nothing half-written or lost."""
 from __future__ import annotations
 
 import json

@@ -1,7 +1,7 @@
 """Eight windows at a ceiling give the same books whatever isolation the server has by default.
 
 The service relies on versions and row locks, not on an isolation level: under a stricter default
-PostgreSQL refuses some writes as conflicts, and the client's repeat under the same key settles them.
+PostgreSQL refuses some writes as conflicts; they are tried again, by the service or the client.
 """
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections import Counter
 
 import pytest
 from books import check_books
-from ceiling_windows import CEILING, REGIMES, REGION, WINDOWS, bill, ceiling_fen, paid_of
+from test_settlement_windows import CEILING, REGIMES, REGION, WINDOWS, bill, ceiling_fen, paid_of
 from psycopg.conninfo import make_conninfo
 from settling import Window
 

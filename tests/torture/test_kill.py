@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 from books import check_books
-from conftest import SMALL_CACHE
+from servers import SMALL_CACHE
 from service_process import Plan, acknowledged_in
 from town import Town
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from books import check_books, picture
-from conftest import SMALL_CACHE, programs_of
+from servers import SMALL_CACHE, programs_of
 from town import CLERK, REGION, Town, stay
 
 from tongchou.database import Database, backup

@@ -10,6 +10,7 @@ from psycopg import Connection
 from . import store
 
 SHOWN_MAX = 1000
+ABSENT = "(missing)"
 KINDS = "('settlement', 'reversal', 'recomputation')"
 KIND = """case o.reason when 'settle' then 'settlement' when 'reverse' then 'reversal'
    else 'recomputation' end"""
@@ -39,7 +40,8 @@ left join journal_entry e on (e.region, e.shard, e.seq) = (o.region, o.shard, o.
 cross join lateral (values
   ('entry', coalesce(e.entry_id, '(missing)'), o.setl_id || '.' || o.revision),
   ('reason', {KIND}, e.kind),
-  ('psn_no', e.psn_no, o.psn_no), ('year', s.year, e.year),
+  ('psn_no', e.psn_no, o.psn_no), ('person', o.person ->> 'person_id', o.psn_no),
+  ('year', s.year, e.year),
   ('known_at', o.known_at::text, e.booked_at::text)) as pair (what, seen, expected)
 where o.region = %(region)s and o.seq > 0 and seen is distinct from expected
 union all
@@ -52,42 +54,48 @@ select s.shard, o.seq, what || ' of settlement ' || s.setl_id, seen, expected
 from settlement s join outcome o using (region, shard, psn_no, setl_id)
 cross join lateral (values
   ('mdtrt_id', s.mdtrt_id, s.claim ->> 'claim_id'),
-  ('psn_no', s.claim ->> 'person_id', s.psn_no), ('psn_no', o.person ->> 'person_id', s.psn_no),
+  ('psn_no', s.claim ->> 'person_id', s.psn_no),
   ('setl_time', to_char(s.setl_time at time zone 'Asia/Shanghai', 'YYYY-MM-DD"T"HH24:MI:SS.US'),
    s.claim ->> 'settled' || '.000000'),
   ('known_at', s.known_at::text, o.known_at::text),
   ('members', case when s.psn_no = any(s.members) then '' else s.members::text end, ''),
   ('cause', o.cause, s.setl_id)) as pair (what, seen, expected)
 where s.region = %(region)s and o.revision = 1 and seen is distinct from expected"""
-# Per settlement: what its newest outcome says was paid, and to whom it is owed: `advanced` by the
-# institution at the window, the rest to the person.
+# Of every outcome, what it says was paid less what the one before said, against its entry: by the
+# institution at the window (`advanced`), the rest to the person.
 MONEY = """
-with newest as (
-  select distinct on (o.shard, o.psn_no, o.setl_id) o.shard, o.psn_no, o.setl_id, o.seq,
-    o.result -> 'money' as money, o.result -> 'advanced' as advanced
-  from outcome o where o.region = %(region)s
-  order by o.shard, o.psn_no, o.setl_id, o.revision desc),
+with every as (
+  select o.shard, o.psn_no, o.setl_id, o.seq, lead(o.seq) over (partition by o.shard, o.psn_no,
+    o.setl_id order by o.revision) as next_seq, o.result -> 'money' as money,
+    o.result -> 'advanced' as advanced from outcome o where o.region = %(region)s),
+changes as (
+  select shard, setl_id, seq, 1 as sign, money, advanced from every
+  union all select shard, setl_id, next_seq, -1, money, advanced from every
+  where next_seq is not null),
 said as (
-  select n.shard, n.setl_id, n.seq, a.account, f.key as fund, a.sign * f.value::bigint as fen
-  from newest n cross join lateral (values
-    ('expense', 1, n.money), ('owed to the institution', -1, n.advanced),
-    ('owed to the person', -1, n.money), ('owed to the person', 1, n.advanced)
+  select c.shard, c.setl_id, c.seq, a.account, f.key as fund,
+    c.sign * a.sign * f.value::bigint as fen
+  from changes c cross join lateral (values
+    ('expense', 1, c.money), ('owed to the institution', -1, c.advanced),
+    ('owed to the person', -1, c.money), ('owed to the person', 1, c.advanced)
     ) as a (account, sign, part) cross join jsonb_each_text(a.part -> 'paid') f
-  union all select shard, setl_id, seq, 'cash', '', (money ->> 'person_fen')::bigint from newest
-  union all select shard, setl_id, seq, 'absorbed', '', (money ->> 'absorbed_fen')::bigint
-  from newest),
-due as (select shard, setl_id, account, fund, sum(fen) as fen from said group by 1, 2, 3, 4),
+  union all select shard, setl_id, seq, 'cash', '', sign * (money ->> 'person_fen')::bigint
+  from changes
+  union all select shard, setl_id, seq, 'absorbed', '', sign * (money ->> 'absorbed_fen')::bigint
+  from changes),
+due as (
+  select shard, setl_id, seq, account, fund, sum(fen) as fen from said group by 1, 2, 3, 4, 5),
 booked as (
-  select e.shard, e.reference as setl_id, case when p.account <> 'payable' then p.account
+  select e.shard, e.reference as setl_id, e.seq, case when p.account <> 'payable' then p.account
       when p.institution = 'person' then 'owed to the person' else 'owed to the institution' end
       as account, p.fund, sum(p.amount_fen) as fen
   from journal_entry e join posting p using (region, shard, seq)
   where e.region = %(region)s and p.account in ('expense', 'cash', 'absorbed', 'payable')
-    and (e.shard, e.psn_no, e.reference) in (select shard, psn_no, setl_id from newest)
-  group by 1, 2, 3, 4)
-select shard, 0, 'money of ' || setl_id || ', ' || account || ' ' || fund,
+    and (e.shard, e.psn_no, e.reference) in (select shard, psn_no, setl_id from every)
+  group by 1, 2, 3, 4, 5)
+select shard, seq, 'money of ' || setl_id || ', ' || account || ' ' || fund,
   coalesce(due.fen, 0)::text, coalesce(booked.fen, 0)::text
-from due full join booked using (shard, setl_id, account, fund)
+from due full join booked using (shard, setl_id, seq, account, fund)
 where coalesce(due.fen, 0) <> coalesce(booked.fen, 0)"""
 INSTITUTIONS = """
 select distinct s.shard, o.seq, 'institution of settlement ' || s.setl_id, s.institution,
@@ -110,6 +118,8 @@ def contradictions(connection: Connection, region: str) -> list[tuple[int, int, 
     found: list[tuple[int, int, str, str, str]] = []
     with store.joining_whole(connection):
         for query in CONTRADICTIONS:
-            found += connection.execute(f"select * from ({query}) found limit {SHOWN_MAX}",
-                                        {"region": region}).fetchall()
+            rows = connection.execute(f"select * from ({query}) found limit {SHOWN_MAX}",
+                                      {"region": region})
+            found += [(shard, seq, what, seen or ABSENT, expected or ABSENT)
+                      for shard, seq, what, seen, expected in rows]
     return found

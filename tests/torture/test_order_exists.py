@@ -24,7 +24,7 @@ from tongchou.database import Database
 from tongchou.engine import Claim, Person
 
 CALLS_MAX = WINDOWS = 6
-CI, LONG = 250, 3000
+CI, LONG = 150, 3000
 
 
 @pytest.fixture(scope="module")
