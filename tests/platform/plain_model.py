@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from tongchou.engine import Claim, Person, amount_fields, settle_year
+from tongchou.engine.replay import shares_family
 from tongchou.policy import Pack
 
 FIELDS = ("hifp_pay", "hifmi_pay", "maf_pay", "oth_pay", "fund_pay_sumamt", "hosp_part_amt",
@@ -49,8 +50,11 @@ class PlainModel:
         return (*head, claim.claim_id, bill.setl_id)
 
     def later(self, setl_id: str) -> list[Bill]:
-        """Bills after one, in order."""
-        ordered = sorted(self.bills, key=self.order)
+        """Bills after one, in order: the person's, or the family's where it shares a limit."""
+        own = next(bill.claim.person_id for bill in self.bills if bill.setl_id == setl_id)
+        together = self.persons if shares_family(self.pack) else {own}
+        ordered = sorted((bill for bill in self.bills if bill.claim.person_id in together),
+                         key=self.order)
         place = [bill.setl_id for bill in ordered].index(setl_id)
         return ordered[place + 1:]
 

@@ -91,6 +91,7 @@ booked as (
       as account, p.fund, sum(p.amount_fen) as fen
   from journal_entry e join posting p using (region, shard, seq)
   where e.region = %(region)s and p.account in ('expense', 'cash', 'absorbed', 'payable')
+    and e.kind in ('settlement', 'reversal', 'recomputation')      -- not what was paid for it
     and (e.shard, e.psn_no, e.reference) in (select shard, psn_no, setl_id from every)
   group by 1, 2, 3, 4, 5)
 select shard, seq, 'money of ' || setl_id || ', ' || account || ' ' || fund,

@@ -72,8 +72,8 @@ def _outcome_row(request: Request, outcome: Outcome, person: Person) -> dict[str
     stored = outcome.stored
     return {"shard": stored.shard, "psn_no": stored.psn_no, "setl_id": stored.setl_id,
             "revision": stored.revision + 1, "reason": outcome.reason, "cause": request.cause,
-            "result": {"money": outcome.money.as_dict(),
-                       "advanced": outcome.advanced.as_dict(), "statement": dict(outcome.statement)},
+            "result": {"money": outcome.money.as_dict(), "advanced": outcome.advanced.as_dict(),
+                       "statement": dict(outcome.statement)},
             "person": person_row(person),
             "entry": _entry(request, outcome) if outcome.difference else None}
 
