@@ -127,6 +127,7 @@ def test_imports_at_once_make_one_edition_each(fresh_database: Database) -> None
             2, 3, 4, 5, 6, 7]
 
 
+@pytest.mark.long
 def test_50_000_items_are_imported_and_loaded_in_a_minute(fresh_database: Database) -> None:
     many = replace(reading(), records=tuple(BED._replace(code=f"00{number:013d}")
                                             for number in range(50_000)))
