@@ -69,9 +69,10 @@ def parse_percent(text: str) -> int:
 
 def yuan_text(fen: int) -> str:
     """Two decimals, no separators: the form of every border (`"86420.00"`)."""
-    sign = "-" if fen < 0 else ""
-    whole, rest = divmod(abs(fen), FEN)
-    return f"{sign}{whole}.{rest:02d}"
+    if fen < 0:
+        return f"-{yuan_text(-fen)}"
+    text = str(fen) if fen >= FEN else f"{fen:03d}"
+    return f"{text[:-2]}.{text[-2:]}"
 
 
 def yuan_grouped(fen: int) -> str:

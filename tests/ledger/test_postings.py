@@ -62,16 +62,16 @@ def test_an_entry_has_one_text_and_comes_back_from_it(
 def test_the_text_of_an_entry_never_changes() -> None:
     moment = datetime(2024, 3, 1, 10, 0, 0, 5, tzinfo=timezone(timedelta(hours=8)))
     entry = Entry("E1", "520500", "settlement", "P1", "2024", "S1", moment, moment,
-                  postings_of_bill({"基本": 100}, 20, 0, "H1"))
+                  postings_of_bill({"基本": 100}, 20, 0, "H1"), "ab")
     assert canonical(entry) == (
         '{"booked_at":"2024-03-01T02:00:00.000005Z","entry_id":"E1",'
-        '"event_at":"2024-03-01T02:00:00.000005Z","kind":"settlement","postings":['
+        '"event_at":"2024-03-01T02:00:00.000005Z","evidence":"ab","kind":"settlement","postings":['
         '{"account":"expense","amount_fen":100,"fund":"基本","institution":""},'
         '{"account":"cash","amount_fen":20,"fund":"","institution":""},'
         '{"account":"payable","amount_fen":-100,"fund":"基本","institution":"H1"},'
         '{"account":"collected","amount_fen":-20,"fund":"","institution":"H1"}],'
         '"psn_no":"P1","reference":"S1","region":"520500","year":"2024"}')
-    order = json.loads(json.dumps(entry_order(entry)))
+    order = json.loads(json.dumps(entry_order(entry, 3)))
     assert order["amounts"] == [100, 20, -100, -20] and order["body"] == canonical(entry)
 
 

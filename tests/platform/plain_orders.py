@@ -1,4 +1,4 @@
-"""Orders for write_settlement() made by hand: the smallest that book money."""
+"""Orders for write_settlements() made by hand: the smallest that book money."""
 import hashlib
 import json
 from datetime import UTC, datetime
@@ -16,7 +16,8 @@ def order(psn_no: str, setl_id: str, fen: int, version: int = 0, at: datetime = 
           padding: str = "") -> dict:
     """One settlement of `fen` paid by the fund; `padding` makes the row larger."""
     shard, when = shard_of(REGION, psn_no), at.isoformat()
-    entry = {"entry_id": f"E{setl_id}", "kind": "settlement", "psn_no": psn_no, "year": "2025",
+    entry = {"region": REGION, "shard": shard, "booked_at": when, "evidence": "",
+             "entry_id": f"E{setl_id}", "kind": "settlement", "psn_no": psn_no, "year": "2025",
              "reference": setl_id, "event_at": when, "body": f"{setl_id} {fen}",
              "accounts": ["expense", "payable"], "funds": ["pool", "pool"],
              "institutions": ["", HOSPITAL], "amounts": [fen, -fen]}
@@ -36,10 +37,10 @@ def order(psn_no: str, setl_id: str, fen: int, version: int = 0, at: datetime = 
         "outbox": [{"outbox_id": f"O{setl_id}", "topic": "settled", "body": "{}"}]}
 
 
-def write(connection: psycopg.Connection, one: dict) -> dict:
-    """What write_settlement() answers."""
-    row = connection.execute("select write_settlement(%s, %s)",
-                             [json.dumps(one), one["reply"]]).fetchone()
+def write(connection: psycopg.Connection, *orders: dict) -> list[int]:
+    """What write_settlements() answers: the numbers, from 1, of the orders written."""
+    row = connection.execute("select write_settlements(%s, %s)",
+                             [json.dumps(orders), "\n".join(one["reply"] for one in orders)]).fetchone()
     assert row is not None
     return row[0]
 

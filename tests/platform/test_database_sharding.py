@@ -11,7 +11,7 @@ from tongchou.database import (SHARDS, Database, LocalServer, Router, ShardRange
 from tongchou.errors import Refusal
 
 PEOPLE = [f"P{number:04}" for number in range(200)]
-PERSON_TABLES = ("settlement", "outcome", "person_year", "journal_entry", "posting", "idempotency",
+PERSON_TABLES = ("settlement", "outcome", "person_year", "journal_entry", "idempotency",
                  "outbox", "chain")
 
 
@@ -31,7 +31,7 @@ def router(new_server: Callable[..., LocalServer]) -> Iterator[Router]:
         place = made.database_of(REGION, shard_of(REGION, psn_no))
         answer = place.transact(lambda c, n=number, p=psn_no: write(c, order(p, f"S{n}", n + 1)),
                                 repeatable=True)
-        assert answer == {"done": True}
+        assert answer == [1]
     yield made
     made.close()
 
@@ -72,9 +72,8 @@ def test_a_retry_is_not_written_again_where_the_first_was(router: Router) -> Non
     again = order(PEOPLE[0], "S0", 1)
     place = router.database_of(REGION, again["shard"])
     for known in (again, again | {"years": [{**again["years"][0], "version": 1}]}):
-        with pytest.raises(psycopg.Error) as caught, place.connection() as connection:
-            write(connection, known)
-        assert caught.value.sqlstate == "TC003"
+        with place.connection() as connection:
+            assert write(connection, known) == []
     with place.connection() as connection:
         assert connection.execute("select reply from idempotency where key = %s",
                                   [again["key"]]).fetchone() == (again["reply"],)

@@ -27,8 +27,8 @@ def test_verify_says_what_is_wrong(books: Database, call: Call) -> None:
     code, found, _ = call("ledger", "verify", "--json")
     assert code == 0 and found["sound"] and found["entries"] == 20
     with tampering(books) as connection:
-        connection.execute("update posting set amount_fen = amount_fen + 1 "
-                           "where shard = 7 and seq = 3 and line = 1")
+        connection.execute("update journal_entry set amounts[1] = amounts[1] + 1 "
+                           "where shard = 7 and seq = 3")
     code, found, _ = call("ledger", "verify", "--json")
     assert code == 1 and [(row["region"], row["shard"], row["seq"], row["what"])
                           for row in found["findings"]] == [(REGION, 7, 3, "posting 1")]

@@ -188,9 +188,9 @@ def test_the_service_may_not_change_what_is_written(town: Town) -> None:
     import psycopg
     number = town.person()
     town.settle(stay(number, "N1"))
-    for statement in ("update posting set amount_fen = 1", "delete from journal_entry",
+    for statement in ("update journal_entry set amounts = '{}'", "delete from journal_entry",
                       "update outcome set revision = 9", "truncate settlement",
-                      "alter table posting disable trigger user"):
+                      "alter table journal_entry disable trigger user"):
         with pytest.raises(psycopg.Error) as caught, \
                 town.platform.database.connection() as connection:
             connection.execute(statement)

@@ -92,3 +92,39 @@ def test_a_repeat_is_answered_even_if_its_lines_are_known_by_now(town: Town) -> 
     text = town.settle(request, "L6")
     assert town.settle(request, "L6") == text
     assert code_of(town.settle, request, "L6-other") in ("duplicate-line", "already-settled")
+
+
+# --- what the region decides about splitting ---
+def split_as(town: Town, first: str, last: str = "", **value: object) -> None:
+    """Sets the region's rule for a time."""
+    town.platform.enrolment.set_rule(REGION, "bill_split", {
+        "unknown_item": "refuse", "tolerance_fen": 0, "unrated_level": "1", **value}, first, last,
+        source="test", by="tester", why="test")
+    town.platform.forget()
+
+
+def test_a_region_decides_what_an_unknown_item_is_and_from_when(town: Town) -> None:
+    """Out of the catalogue from 1 March on; a stay that began before is refused as ever."""
+    known, number = plain_items(town)[0], town.person()
+    lines = [line("1", known, "3.00"), line("2", "NOBODY-KNOWS", "7.00")]
+    assert code_of(town.settle, with_lines(number, "U1", lines)) == "unknown-item"
+    split_as(town, "2024-03-01", "2024-03-31", unknown_item="class_c")
+    answer = json.loads(town.settle(with_lines(number, "U1", lines)))
+    bill = town.platform.settlement(REGION, number, answer["setl_id"], who=CLERK)["bill"]
+    assert bill["parts"][0] == 700 and sum(bill["parts"]) == 1000
+    early = [line("1", "NOBODY-KNOWS", "7.00", fee_ocur_time="2024-02-29")]
+    assert code_of(town.settle, with_lines(
+        number, "U2", early, begndate="2024-02-29", enddate="2024-02-29",
+        setl_time="2024-03-10T10:00:00")) == "unknown-item"
+    split_as(town, "2024-03-01", "2024-03-31")
+    assert code_of(town.settle, with_lines(number, "U3", lines)) == "unknown-item"
+
+
+def test_a_region_decides_how_far_a_line_may_be_off(town: Town) -> None:
+    known, number = plain_items(town)[0], town.person()
+    off = line("1", known, "1.00", cnt="3", det_item_fee_sumamt="3.01")
+    assert code_of(town.settle, with_lines(number, "T1", [off])) == "line-does-not-add-up"
+    split_as(town, "2024-03-01", tolerance_fen=1)
+    assert json.loads(town.settle(with_lines(number, "T1", [off])))["medfee_sumamt"] == "3.01"
+    worse = {**off, "det_item_fee_sumamt": "3.02"}
+    assert code_of(town.settle, with_lines(number, "T2", [worse])) == "line-does-not-add-up"

@@ -376,13 +376,20 @@ def sample_bill() -> tuple[list[FeeLine], Catalogue, Visit]:
     return lines, catalogue, STAY
 
 
+LINES_MAX_S, TRIES_MAX = 0.003, 400
+
+
 def test_300_lines_take_less_than_3_ms() -> None:
+    """In processor time of this thread, and as often as needed: a loud neighbour slows every try
+    by the caches it takes, a slow split fails all of them."""
     lines, catalogue, visit = sample_bill()
     best = 1.0
-    for _ in range(20):
-        begun = time.perf_counter()
+    for tries in range(1, TRIES_MAX + 1):
+        begun = time.thread_time()
         found = split_bill(lines, catalogue, visit)
-        best = min(best, time.perf_counter() - begun)
+        best = min(best, time.thread_time() - begun)
+        if best < LINES_MAX_S and tries >= 20:
+            break
     assert len(found.lines) == 300 and min(found.parts) > 0
     print(f"\n300 fee lines split in {best * 1000:.2f} ms")
-    assert best < 0.003
+    assert best < LINES_MAX_S, f"the best of {TRIES_MAX} tries took {best * 1000:.2f} ms"

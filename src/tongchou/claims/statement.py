@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ..engine import LayerTrace, Settlement, amount_fields, budget_split, flows_of
 from ..money import yuan_text
-from ..policy import Pack, unique
+from ..policy import Pack
 
 
 def settlement_dict(pack: Pack, settlement: Settlement) -> dict[str, object]:
@@ -35,8 +35,4 @@ def _layer_dict(pack: Pack, settlement: Settlement, trace: LayerTrace) -> dict[s
 
 def layer_clauses(trace: LayerTrace) -> tuple[str, ...]:
     """Every clause a layer's numbers rest on, its own first."""
-    rule = trace.rule
-    tiers = [clause for tier in rule.tiers.clauses for clause in tier] if rule.tiers else []
-    return unique((*rule.clauses, *(rule.deductible.clauses if rule.deductible else ()), *tiers,
-                   *(rule.slope.clauses if rule.slope else ()),
-                   *(clause for cap in rule.caps for clause in cap.clauses)))
+    return trace.rule.all_clauses

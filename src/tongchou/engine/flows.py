@@ -5,16 +5,15 @@ second time. The rows sum to the bill.
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..money import PPM, share_out, yuan_text
-from ..policy import Pack, unique
+from ..policy import Pack
 from ..terms import BASIC_FIELD, FUND_FIELDS
 from .records import LayerTrace, Settlement
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(NamedTuple):
     """Fen that go from a part of the bill to a payer. `layer` and `tier` are "" for what is left
     to the person; `tier` is a number from 1, "minimum", or "" where there is a single ratio."""
 
@@ -77,8 +76,8 @@ def _layer_flows(trace: LayerTrace) -> list[Flow]:
         for entry in rest:
             amount = min(fen, entry[1])
             if amount:
-                clause = ", ".join(unique((*cited, *rule.clauses)))
-                rows.append(Flow(entry[0], rule.layer, tier, rule.fund, amount, clause))
+                rows.append(Flow(entry[0], rule.layer, tier, rule.fund, amount,
+                                 rule.cited(cited)))
                 entry[1] -= amount
                 fen -= amount
         assert fen == 0
@@ -87,15 +86,7 @@ def _layer_flows(trace: LayerTrace) -> list[Flow]:
 
 def residue_clause(trace: LayerTrace, residue: str) -> str:
     """Clauses of the rule that left a part behind."""
-    rule = trace.rule
-    if residue == "deductible" and rule.deductible:
-        return ", ".join(unique((*rule.deductible.clauses, *rule.clauses)))
-    if residue == "over_cap":
-        return ", ".join(unique([c for cap in rule.caps for c in cap.clauses]) or rule.clauses)
-    if residue == "copayment" and rule.tiers:
-        return ", ".join(unique([c for tier in rule.tiers.clauses for c in tier])
-                         or rule.clauses)
-    return ", ".join(rule.clauses)
+    return trace.rule.residue_clauses.get(residue) or trace.rule.cited(())
 
 
 def amount_fields(pack: Pack, settlement: Settlement) -> dict[str, int]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from ..errors import Refusal
 from ..money import PPM, divide_rounded
@@ -96,6 +97,37 @@ class LayerRule:
     measure: str
     as_if: "LayerRule | None"
     clauses: tuple[str, ...]
+
+    @cached_property
+    def all_clauses(self) -> tuple[str, ...]:
+        """Every clause the layer's numbers rest on, its own first."""
+        tiers = [clause for tier in self.tiers.clauses for clause in tier] if self.tiers else []
+        return unique((*self.clauses, *(self.deductible.clauses if self.deductible else ()),
+                       *tiers, *(self.slope.clauses if self.slope else ()),
+                       *(clause for cap in self.caps for clause in cap.clauses)))
+
+    @cached_property
+    def _cited(self) -> dict[tuple[str, ...], str]:
+        return {}
+
+    def cited(self, clauses: tuple[str, ...]) -> str:
+        """These clauses and the layer's own, as one text; made once."""
+        found = self._cited.get(clauses)
+        if found is None:
+            found = self._cited[clauses] = ", ".join(unique((*clauses, *self.clauses)))
+        return found
+
+    @cached_property
+    def residue_clauses(self) -> Mapping[str, str]:
+        """Residue of the layer -> the clauses that left it behind, where others than its own."""
+        found = {"over_cap": ", ".join(unique([c for cap in self.caps for c in cap.clauses])
+                                       or self.clauses)}
+        if self.deductible:
+            found["deductible"] = self.cited(self.deductible.clauses)
+        if self.tiers:
+            found["copayment"] = ", ".join(unique([c for tier in self.tiers.clauses
+                                                   for c in tier]) or self.clauses)
+        return found
 
 
 def layer_dimensions(pack: Pack, layer: Layer) -> set[str]:

@@ -15,10 +15,15 @@ POSTING_KEYS = ("account", "fund", "institution", "amount_fen")
 
 def canonical(entry: Entry) -> str:
     """An entry as JSON: sorted keys, no spaces, 中文 as it is, whole fen, UTC times."""
+    return _text(entry, time_text(entry.event_at), time_text(entry.booked_at))
+
+
+def _text(entry: Entry, event_at: str, booked_at: str) -> str:
     return canonical_text({
         "entry_id": entry.entry_id, "region": entry.region, "kind": entry.kind,
         "psn_no": entry.psn_no, "year": entry.year, "reference": entry.reference,
-        "event_at": time_text(entry.event_at), "booked_at": time_text(entry.booked_at),
+        "event_at": event_at, "booked_at": booked_at,
+        "evidence": entry.evidence,
         "postings": [dict(zip(POSTING_KEYS, row, strict=True)) for row in entry.postings]})
 
 
@@ -46,11 +51,20 @@ def chain_hash(before: bytes, seq: int, body: str) -> bytes:
     return sha256(before + seq.to_bytes(8, "big") + body.encode()).digest()
 
 
-def entry_order(entry: Entry) -> dict[str, object]:
-    """The `entry` of an order for write_settlement(); `at` of that order must be `booked_at`."""
+def evidence(*found: object) -> str:
+    """The sha256, in hex, of what an entry rests on: plain values, as they are stored."""
+    return sha256(canonical_text(found).encode()).hexdigest()
+
+
+def entry_order(entry: Entry, shard: int) -> dict[str, object]:
+    """An entry as the SQL function book() takes it."""
     accounts, funds, institutions, amounts = zip(*entry.postings, strict=True)
-    return {"entry_id": entry.entry_id, "kind": entry.kind, "psn_no": entry.psn_no,
-            "year": entry.year, "reference": entry.reference,
-            "event_at": time_text(entry.event_at), "body": canonical(entry),
-            "accounts": accounts, "funds": funds, "institutions": institutions,
-            "amounts": amounts}
+    booked_at = time_text(entry.booked_at)
+    same = entry.event_at == entry.booked_at
+    event_at = booked_at if same else time_text(entry.event_at)
+    body = _text(entry, event_at, booked_at)
+    return {"region": entry.region, "shard": shard, "entry_id": entry.entry_id,
+            "kind": entry.kind, "psn_no": entry.psn_no, "year": entry.year,
+            "reference": entry.reference, "booked_at": booked_at, "event_at": event_at,
+            "evidence": entry.evidence, "body": body, "accounts": accounts, "funds": funds,
+            "institutions": institutions, "amounts": amounts}

@@ -14,10 +14,8 @@ from .rules import ClearingRules
 
 ADVANCED = """
 select p.institution, p.fund, (-sum(p.amount_fen))::bigint
-from posting p join journal_entry e using (region, shard, seq)
-where e.region = %(region)s and e.shard = %(shard)s and e.psn_no is not null
-  and e.seq > %(after)s and e.seq <= %(upto)s and p.seq > %(after)s and p.seq <= %(upto)s
-  and p.account = 'payable' and p.institution <> 'person'
+from posting p where p.region = %(region)s and p.shard = %(shard)s and p.psn_no is not null
+  and p.seq > %(after)s and p.seq <= %(upto)s and p.account = 'payable' and p.institution <> 'person'
   and (%(institution)s::text is null or p.institution = %(institution)s)
 group by 1, 2"""
 FILINGS = """
@@ -30,14 +28,12 @@ from filing f where f.region = %(region)s
   and (%(filing_id)s::text is null or f.filing_id = %(filing_id)s)
 order by f.month, f.institution, f.payer"""
 LINES = """
-select e.reference, e.kind, p.account, p.fund, sum(p.amount_fen)::bigint
-from journal_entry e join posting p using (region, shard, seq)
-where e.region = %(region)s and e.shard = %(shard)s and e.psn_no is not null
-  and e.seq > %(after)s and e.seq <= %(upto)s and p.seq > %(after)s and p.seq <= %(upto)s
-  and e.seq in (
-    select seq from posting where region = %(region)s and shard = %(shard)s
-      and seq > %(after)s and seq <= %(upto)s and institution = %(institution)s)
-group by e.seq, e.reference, e.kind, p.account, p.fund order by e.seq"""
+select p.reference, p.kind, p.account, p.fund, sum(p.amount_fen)::bigint
+from posting p where p.region = %(region)s and p.shard = %(shard)s and p.psn_no is not null
+  and p.seq > %(after)s and p.seq <= %(upto)s and p.seq in (
+    select seq from journal_entry where region = %(region)s and shard = %(shard)s
+      and seq > %(after)s and seq <= %(upto)s and %(institution)s = any(institutions))
+group by p.seq, p.reference, p.kind, p.account, p.fund order by p.seq"""
 
 
 class Step(NamedTuple):

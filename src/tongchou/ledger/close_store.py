@@ -30,10 +30,9 @@ join posting p on p.region = %(region)s and p.shard = span.shard
 group by 1, 2, 3 order by 1, 2, 3"""
 DIFFERENCES = """
 with booked as (
-  select e.shard, e.psn_no, e.year, p.fund, sum(p.amount_fen)::text as fen
-  from journal_entry e join posting p using (region, shard, seq)
-  where e.region = %(region)s and e.psn_no is not null and p.account = 'expense'
-  group by e.shard, e.psn_no, e.year, p.fund having sum(p.amount_fen) <> 0),
+  select p.shard, p.psn_no, p.year, p.fund, sum(p.amount_fen)::text as fen
+  from posting p where p.region = %(region)s and p.psn_no is not null and p.account = 'expense'
+  group by p.shard, p.psn_no, p.year, p.fund having sum(p.amount_fen) <> 0),
 stored as (
   select y.shard, y.psn_no, y.year, f.key as fund, f.value as fen
   from person_year y cross join jsonb_each_text(y.paid) f
@@ -105,6 +104,14 @@ def close_hash(before: bytes, body: str) -> bytes:
 def closes(connection: Connection, region: str | None = None) -> list[StoredClose]:
     """Closes (of one region) in their order."""
     return [StoredClose(*row) for row in connection.execute(CLOSES, {"region": region})]
+
+
+def closed_days(connection: Connection, region: str, first: date, last: date, limit: int,
+                ) -> list[tuple[date, bytes]]:
+    """(day, hash) of the closes of some days, the newest first."""
+    return connection.execute(
+        "select day, hash from day_close where region = %s and day between %s and %s "
+        "order by day desc limit %s", (region, first, last, limit)).fetchall()
 
 
 def last_close(connection: Connection, region: str, upto: date | None = None,

@@ -64,7 +64,8 @@ class Entry:
 
     `reference` is the setl_id, or the number of a filing or payment; `psn_no` and `year` stand
     when it moves a person's accumulators. Times know their zone: `event_at` is when it happened,
-    `booked_at` when it was written.
+    `booked_at` when it was written. `evidence` is the sha256 of what was settled, in hex, where a
+    settlement is what is booked.
     """
 
     entry_id: str
@@ -76,6 +77,7 @@ class Entry:
     event_at: datetime
     booked_at: datetime
     postings: tuple[Posting, ...]
+    evidence: str = ""
 
     def __post_init__(self) -> None:
         assert self.event_at.tzinfo and self.booked_at.tzinfo, "times must know their zone"

@@ -86,13 +86,13 @@ said as (
 due as (
   select shard, setl_id, seq, account, fund, sum(fen) as fen from said group by 1, 2, 3, 4, 5),
 booked as (
-  select e.shard, e.reference as setl_id, e.seq, case when p.account <> 'payable' then p.account
+  select p.shard, p.reference as setl_id, p.seq, case when p.account <> 'payable' then p.account
       when p.institution = 'person' then 'owed to the person' else 'owed to the institution' end
       as account, p.fund, sum(p.amount_fen) as fen
-  from journal_entry e join posting p using (region, shard, seq)
-  where e.region = %(region)s and p.account in ('expense', 'cash', 'absorbed', 'payable')
-    and e.kind in ('settlement', 'reversal', 'recomputation')      -- not what was paid for it
-    and (e.shard, e.psn_no, e.reference) in (select shard, psn_no, setl_id from every)
+  from posting p
+  where p.region = %(region)s and p.account in ('expense', 'cash', 'absorbed', 'payable')
+    and p.kind in ('settlement', 'reversal', 'recomputation')      -- not what was paid for it
+    and (p.shard, p.psn_no, p.reference) in (select shard, psn_no, setl_id from every)
   group by 1, 2, 3, 4, 5)
 select shard, seq, 'money of ' || setl_id || ', ' || account || ' ' || fund,
   coalesce(due.fen, 0)::text, coalesce(booked.fen, 0)::text

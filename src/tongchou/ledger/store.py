@@ -10,22 +10,19 @@ from psycopg import Connection, Error, IsolationLevel
 from psycopg.pq import TransactionStatus
 
 from ..errors import Refusal
-from .canonical import canonical
+from .canonical import canonical_text, entry_order
 from .postings import Entry, Posting
 
 FETCH_ROWS = 2048
-BOOK = ("select book(%s, %s::smallint, %s, %s, %s, %s, %s, %s, %s, %s, "
-        "%s::text[], %s::text[], %s::text[], %s::bigint[])")
 ENTRIES = """
-select seq, entry_id, kind, psn_no, year, reference, booked_at, event_at, body, prev_hash, hash
+select seq, entry_id, kind, psn_no, year, reference, booked_at, event_at, evidence, body, prev_hash, hash
 from journal_entry where region = %s and shard = %s and seq > %s and seq <= %s order by seq"""
 POSTINGS = """
 select seq, account, fund, institution, amount_fen from posting
 where region = %s and shard = %s and seq > %s and seq <= %s order by seq, line"""
 CHAINS = """
 select region, shard, c.last_seq, c.last_hash from
-  (select region, shard from chain union select region, shard from journal_entry
-   union select region, shard from posting) found
+  (select region, shard from chain union select region, shard from journal_entry) found
 left join chain c using (region, shard)
 where %(region)s::text is null or region = %(region)s order by region, shard"""
 LAST = 2 ** 62
@@ -42,6 +39,7 @@ class Row(NamedTuple):
     reference: str
     booked_at: datetime
     event_at: datetime
+    evidence: str
     body: str
     prev_hash: bytes
     hash: bytes
@@ -62,13 +60,9 @@ def append(connection: Connection, entry: Entry, shard: int) -> int:
     The chain stays locked until the transaction ends, so this comes last in it. Raises Refusal
     `clock-went-back` when `booked_at` lies more than a minute before the chain's last entry.
     """
-    accounts, funds, institutions, amounts = (list(part) for part in
-                                              zip(*entry.postings, strict=True))
     try:
-        return connection.execute(BOOK, (
-            entry.region, shard, entry.entry_id, entry.kind, entry.psn_no, entry.year,
-            entry.reference, entry.booked_at, entry.event_at, canonical(entry), accounts, funds,
-            institutions, amounts)).fetchone()[0]
+        return connection.execute("select book(%s::jsonb)", (
+            canonical_text([entry_order(entry, shard)]),)).fetchone()[0][0]
     except Error as fault:
         if fault.sqlstate == "TC001":
             raise Refusal("clock-went-back", f"{entry.booked_at.isoformat()} lies before the last "
@@ -93,7 +87,7 @@ def postings(connection: Connection, region: str, shard: int, after: int = 0, up
 
 
 def chains(connection: Connection, region: str | None = None) -> list[Head]:
-    """Every chain there is any trace of: of a head row, of entries or of postings."""
+    """Every chain there is any trace of: of a head row or of entries."""
     return [Head(*row) for row in connection.execute(CHAINS, {"region": region})]
 
 
@@ -125,7 +119,7 @@ def long_reads(connection: Connection) -> None:
 
 @contextmanager
 def joining_whole(connection: Connection) -> Iterator[None]:
-    """Entries and postings are joined as wholes inside, never row by row.
+    """Tables are joined as wholes inside, never row by row.
 
     Just after a bulk load there are no statistics, and PostgreSQL would believe in few rows: a
     nested loop over an index of accounts is then quadratic.

@@ -176,7 +176,7 @@ def _rebuilt(region: str, row: Row, found: tuple[Posting, ...]) -> str:
     return canonical_text({
         "entry_id": row.entry_id, "region": region, "kind": row.kind, "psn_no": row.psn_no,
         "year": row.year, "reference": row.reference, "event_at": time_text(row.event_at),
-        "booked_at": time_text(row.booked_at),
+        "booked_at": time_text(row.booked_at), "evidence": row.evidence,
         "postings": [dict(zip(POSTING_KEYS, posting, strict=True)) for posting in found]})
 
 

@@ -14,6 +14,7 @@ from typing import TypeVar
 from ..database import Database
 from ..enrolment import AreaRules, Designation, Institution, area_store, in_force
 from ..errors import Refusal
+from ..settlement import SplitRules
 
 KEPT_SECONDS = 5.0
 KEPT_ENTRIES = 50_000
@@ -39,6 +40,14 @@ class Places:
         found = self._remembered(("rules", region), read)
         return AreaRules(region, {name: (value, clause) for name, value, clause, first, last
                                   in found if in_force(first, last, day)})
+
+    def split_rules(self, region: str, day: str) -> SplitRules:
+        """How the area splits bills (费用拆分口径, rule `bill_split`).
+
+        Where it has set nothing, the strictest: an unknown item is refused, and a line a fen off.
+        """
+        found = self.rules(region, day).values.get("bill_split")
+        return SplitRules(**found[0]) if found else SplitRules()
 
     def institution(self, region: str, code: str, day: str,
                     ) -> tuple[Institution, tuple[Designation, ...]]:

@@ -68,7 +68,8 @@ class Requests:
         else:
             insurance = self._insurance(request, known.person(), frame)
             if known.catalogue is not None:
-                bill = _split(request, known, frame, insurance)
+                bill = _split(request, known, frame, insurance,
+                              self._places.split_rules(region, frame.begin))
                 frame = replace(frame, parts=bill.parts)
 
         def finish(context: Mapping[str, object]) -> Claim:
@@ -130,7 +131,7 @@ def _scheme(insutype: str) -> str:
 
 
 def _split(request: Mapping[str, object], known: Known, frame: Claim, insurance: str,
-           ) -> SplitBill:
+           rules: SplitRules) -> SplitBill:
     """The bill's lines in four parts; stated parts and the total are compared."""
     person, catalogue = known.person(), known.catalogue
     assert catalogue is not None
@@ -139,7 +140,7 @@ def _split(request: Mapping[str, object], known: Known, frame: Claim, insurance:
     visit = Visit(insurance, frame.level, frame.visit, frame.begin, frame.end, person.born,
                   SEXES.get(person.sex, "unknown"), diagnoses)
     bill = split_bill([fee_line(row) for row in request["feedetail"]], catalogue, visit,
-                      SplitRules(), parse_yuan(str(request["medfee_sumamt"])), known.earlier)
+                      rules, parse_yuan(str(request["medfee_sumamt"])), known.earlier)
     compare_parts(bill, {name: parse_yuan(str(request[name])) for name in PART_FIELDS
                          if request.get(name) is not None})
     return bill

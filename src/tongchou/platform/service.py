@@ -29,6 +29,7 @@ from .requests import Known, Requests
 from .slip import slip_of
 
 REFUND = "refuse_unless_last"
+NO_MARKS = str.maketrans("", "", "-:.T")
 
 
 class Who(Protocol):
@@ -48,7 +49,8 @@ def new_number() -> str:
 
     Later numbers sort later, so that indexes grow at their end.
     """
-    return f"{utc_now():%Y%m%d%H%M%S%f}"[:17] + secrets.token_hex(4)[:7]
+    digits = utc_now().isoformat(timespec="milliseconds").translate(NO_MARKS)
+    return digits[:17] + secrets.token_hex(4)[:7]
 
 
 class Platform:

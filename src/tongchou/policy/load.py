@@ -217,6 +217,8 @@ def as_node(value: object, name: str) -> Node:
 
     `name` stands where a file would in messages and grows with the way down: `case.claims[0]`.
     """
+    if isinstance(value, str):         # by far the most frequent first
+        return Node(name, 0, 0, text=str(value))
     if isinstance(value, Node):
         return value
     if value is None:

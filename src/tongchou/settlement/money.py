@@ -35,6 +35,8 @@ class Money:
         return bool(self.paid or self.person_fen or self.absorbed_fen)
 
     def _joined(self, other: "Money", sign: int) -> "Money":
+        if not other:
+            return self
         sums = {fund: self.paid.get(fund, 0) + sign * other.paid.get(fund, 0)
                 for fund in sorted({*self.paid, *other.paid})}
         return Money({fund: fen for fund, fen in sums.items() if fen},

@@ -1,6 +1,6 @@
 """What is written for a change: settlements, outcomes, journal entries, outbox (写入指令).
 
-One order is one transaction; `write_settlement` of migration 0004 carries it out.
+`write_settlements` of migration 0004 carries out an order wholly or not at all.
 """
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from datetime import datetime
 import orjson
 
 from ..engine import Person
-from ..ledger import Entry, Posting, entry_order, postings_of_bill
+from ..ledger import Entry, Posting, entry_order, evidence, postings_of_bill
 from .codec import person_row
 from .money import Money, sum_of
 from .year import Outcome
@@ -50,12 +50,15 @@ def write_order(request: Request, owners: Iterable[Owner], outcomes: Iterable[Ou
     """The order for outcomes; `settlement` is the row of the new one, None when there is none."""
     found = sorted(outcomes, key=lambda one: (one.stored.shard, one.stored.psn_no))
     locked = sorted(owners, key=lambda one: (one.shard, one.psn_no, one.year))
+    carrier = next((one for one in found if one.difference), None)
     return {
         "region": request.region, "shard": request.shard, "key": request.key,
         "body_hash": request.body_hash, "at": request.at.isoformat(),
+        "outcome": outcome_id(carrier) if carrier else None,
         "years": [_year_row(owner, found) for owner in locked],
         "settlements": [settlement] if settlement else [],
-        "outcomes": [_outcome_row(request, one, persons[one.stored.psn_no]) for one in found],
+        "outcomes": [_outcome_row(request, one, persons[one.stored.psn_no], settlement,
+                                  one is carrier) for one in found],
         "outbox": [_message(request, one) for one in found]}
 
 
@@ -68,23 +71,28 @@ def _year_row(owner: Owner, outcomes: Iterable[Outcome]) -> dict[str, object]:
             "version": owner.version, "paid": dict(paid)}
 
 
-def _outcome_row(request: Request, outcome: Outcome, person: Person) -> dict[str, object]:
-    stored = outcome.stored
-    return {"shard": stored.shard, "psn_no": stored.psn_no, "setl_id": stored.setl_id,
-            "revision": stored.revision + 1, "reason": outcome.reason, "cause": request.cause,
-            "result": {"money": outcome.money.as_dict(), "advanced": outcome.advanced.as_dict(),
-                       "statement": dict(outcome.statement)},
-            "person": person_row(person),
-            "entry": _entry(request, outcome) if outcome.difference else None}
+def outcome_id(outcome: Outcome) -> str:
+    """The number of an outcome, its entry and its message: setl_id.revision."""
+    return f"{outcome.stored.setl_id}.{outcome.stored.revision + 1}"
 
 
-def _entry(request: Request, outcome: Outcome) -> dict[str, object]:
+def _outcome_row(request: Request, outcome: Outcome, person: Person,
+                 settlement: Mapping[str, object] | None, carrier: bool) -> dict[str, object]:
     stored = outcome.stored
-    postings = _postings(outcome)
-    entry = Entry(f"{stored.setl_id}.{stored.revision + 1}", request.region,
-                  KINDS[outcome.reason], stored.psn_no, stored.year, stored.setl_id,
-                  request.at, request.at, postings)
-    return entry_order(entry)
+    row: dict[str, object] = {
+        "psn_no": stored.psn_no, "setl_id": stored.setl_id, "revision": stored.revision + 1,
+        "reason": outcome.reason, "cause": request.cause,
+        "result": {"money": outcome.money.as_dict(), "advanced": outcome.advanced.as_dict(),
+                   "statement": outcome.statement}, "person": person_row(person)}
+    entry = None
+    if outcome.difference:
+        own = settlement if stored.revision == 0 else None
+        answer = [request.key, request.body_hash, request.reply] if carrier and request.key else []
+        entry = entry_order(Entry(
+            outcome_id(outcome), request.region, KINDS[outcome.reason], stored.psn_no, stored.year,
+            stored.setl_id, request.at, request.at, _postings(outcome),
+            evidence(own, row, answer)), stored.shard)
+    return {**row, "shard": stored.shard, "entry": entry}
 
 
 def _postings(outcome: Outcome) -> tuple[Posting, ...]:
@@ -104,7 +112,7 @@ def _message(request: Request, outcome: Outcome) -> dict[str, object]:
     """What other systems are told once the transaction stands: no name, no document."""
     stored = outcome.stored
     number = stored.revision + 1
-    return {"outbox_id": f"{stored.setl_id}.{number}", "topic": f"settlement.{outcome.reason}",
+    return {"outbox_id": outcome_id(outcome), "topic": f"settlement.{outcome.reason}",
             "body": orjson.dumps({"region": request.region, "setl_id": stored.setl_id,
                                   "revision": number, "institution": stored.institution}
                                  ).decode()}

@@ -6,6 +6,7 @@ is sent again. A consumer remembers `outbox_id` and drops what it has seen.
 """
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,14 +17,19 @@ from . import outbox_store
 from .outbox_store import Message, Place
 
 BATCH = 20
+# A batch ends early after this time: its transaction must end before the server ends it.
+BATCH_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """What a round did: messages sent, shards that stopped because `send` raised, and why."""
+    """What a round did: messages sent, shards that stopped because `send` raised, and why; how many
+    messages waited when it began, and since when the oldest of them."""
 
     sent: int
     failed: tuple[tuple[Place, str], ...] = ()
+    waiting: int = 0
+    oldest: datetime | None = None
 
 
 def deliver(connection: Connection, send: Callable[[Message], None], limit: int,
@@ -36,7 +42,8 @@ def deliver(connection: Connection, send: Callable[[Message], None], limit: int,
     shard, and the next shard is served. The connection must not be in a transaction.
     """
     sent, failed = 0, []
-    for place in outbox_store.places(connection):
+    places = outbox_store.places(connection)
+    for place in places:
         connection.commit()
         while sent < limit:
             try:
@@ -49,7 +56,8 @@ def deliver(connection: Connection, send: Callable[[Message], None], limit: int,
             if not done:
                 break
     connection.commit()
-    return Delivery(sent, tuple(failed))
+    return Delivery(sent, tuple(failed), sum(place.waiting for place in places),
+                    min((place.oldest for place in places), default=None))
 
 
 class SendFault(Exception):
@@ -67,6 +75,7 @@ def _send_batch(connection: Connection, place: Place, send: Callable[[Message], 
         if not outbox_store.alone(connection, place):
             return 0
         fault: Exception | None = None
+        end = time.monotonic() + BATCH_SECONDS
         for message in outbox_store.waiting(connection, place, size):
             try:
                 send(message)
@@ -74,6 +83,8 @@ def _send_batch(connection: Connection, place: Place, send: Callable[[Message], 
                 fault = raised
                 break
             done.append(message.outbox_id)
+            if time.monotonic() > end:
+                break
         if done:
             outbox_store.mark_sent(connection, place, done, clock())
     if fault is not None:

@@ -5,17 +5,19 @@ import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from typing import ClassVar
 
-from psycopg import Connection
+from psycopg import Connection, errors as states
 
 from ..engine import Claim, Person, RuleCache, Settlement
 from ..engine.replay import shares_family
 from ..errors import Refusal
 from ..policy import Pack, pack_from_document
-from . import store
+from . import regime_store, store
 
+ONE_DAY = timedelta(days=1)
 Connect = Callable[[], AbstractContextManager[Connection]]
 
 
@@ -30,6 +32,11 @@ class Regime:
     def holds(self, day: str) -> bool:
         """True where the pack rules that day."""
         return self.first <= day and (not self.last or day < self.last)
+
+    @property
+    def last_day(self) -> str:
+        """The last day it rules, "" when it is open."""
+        return (date.fromisoformat(self.last) - ONE_DAY).isoformat() if self.last else ""
 
 
 class Settlers(threading.local):
@@ -82,16 +89,20 @@ class Regimes:
         with self._connect() as connection:
             found: dict[str, list[Regime]] = {}
             for region, pack_hash, first, last in store.regimes(connection):
-                found.setdefault(region, []).append(
-                    Regime(self._pack(connection, pack_hash), first, last))
+                before = found.setdefault(region, [])
+                if before and (not before[-1].last or first < before[-1].last):
+                    before[-1] = replace(before[-1], last=first)     # the later one takes over
+                before.append(Regime(self._pack(connection, pack_hash), first, last))
         self._by_region = found
 
     def add(self, region: str, document: Mapping[str, object], first: str,
             last: str | None = None) -> Pack:
-        """From `first` on the pack of a document (`tongchou.policy.pack_document`) settles it.
+        """From `first` to before `last` the pack of a document (`policy.pack_document`) settles it.
 
-        Raises Refusal `regime-inside-year` when another regime ends on a day that does not start
-        a policy year of the pack: a year belongs to one pack.
+        What was in force ends where it begins. A year belongs to one pack: Raises Refusal
+        `regime-inside-year` when another regime ends on a day that does not start a policy year of
+        the pack, `regime-used` when something was settled for that day or later, `regime-known`,
+        `unknown-region`.
         """
         pack = pack_from_document(document)
         starts = pack.settings.policy_year_starts
@@ -100,11 +111,27 @@ class Regimes:
                           f"{pack.name}, which begins on {starts}", "first", "",
                           "Let the new pack begin with a policy year.")
         with self._connect() as connection:
+            if self._by_region.get(region) and regime_store.settled_since(connection, region, first):
+                raise Refusal("regime-used", f"bills of a policy year from {first} on have been "
+                              f"settled in {region} under another pack", "first", "",
+                              "Let it begin with a year of which nothing is settled yet.")
             store.save_pack(connection, pack.pack_hash, pack.name, json.dumps(document))
-            store.add_regime(connection, region, pack.pack_hash, first, last)
+            try:
+                store.add_regime(connection, region, pack.pack_hash, first, last)
+            except states.UniqueViolation:
+                raise Refusal("regime-known", f"a pack begins on {first} in {region} already",
+                              "first", "", "Regimes are not changed: choose another day.") from None
+            except states.ForeignKeyViolation:
+                raise Refusal("unknown-region", f"there is no region {region}", "region", "",
+                              "Open it first, or correct the six digits.") from None
             connection.commit()
         self.refresh()
         return pack
+
+    @staticmethod
+    def day_after(last: str) -> str | None:
+        """`last` of `add` for a last day of force; None for an open end."""
+        return (date.fromisoformat(last) + ONE_DAY).isoformat() if last else None
 
     def pack_for(self, region: str, claim: Claim) -> Pack:
         """The pack whose rule date of the claim lies in its time of force.

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
-from typing import Protocol
+from typing import NamedTuple
 
 import psycopg
 from psycopg import Connection
@@ -23,26 +23,20 @@ from ..engine.situation import policy_year
 from ..errors import Refusal
 from ..policy import Pack
 from . import answers, store
-from .codec import claim_of, claim_row, person_of
-from .money import NOTHING, Money
+from .codec import claim_of, claim_row
+from .money import NOTHING
 from .order import Owner, Request, write_order
+from .reading import (UNAVAILABLE, Alone, Look, People, Read, Shared, YearReader, ask_of,
+                      owner_of)
 from .regimes import Regimes, Settlers
+from .together import Together
 from .year import Outcome, Stored, Year, add, recompute, reverse
 
 OPTIMISTIC_ROUNDS, ROUNDS = 1, 12
+STALE_VERSION = -1
 CONFLICTS = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 CHINA = timezone(timedelta(hours=8))  # one civil time for all regions
-Context = Mapping[str, object]
-
-
-class People(Protocol):
-    """What settlement asks of enrolment, given by the platform."""
-
-    def person(self, psn_no: str, context: Context, claim: Claim) -> Person:
-        """The person as the rules see them, insured on the claim's day; refuses otherwise."""
-
-    def family(self, context: Context) -> Sequence[str]:
-        """psn_no of the other members of the family."""
+Context = Mapping[str, object]       # a person as known now
 
 
 @dataclass(frozen=True)
@@ -69,12 +63,18 @@ class Asked:
         return self.frame.person_id
 
 
-@dataclass(frozen=True)
-class _Read:
-    """A year as read: the pure year, its owners, and the context of the person who asked."""
+class _Draft(NamedTuple):
+    """A request ready to be written: its order and its answer."""
 
-    year: Year
-    owners: tuple[Owner, ...]
+    order: Mapping[str, object]
+    reply: str
+
+    def years(self) -> list[tuple[str, str, str]]:
+        """Whose years it moves."""
+        return [(self.order["region"], one["psn_no"], one["year"]) for one in self.order["years"]]
+
+
+Attempt = Callable[[Look], _Draft | str]
 
 
 class SettlementService:
@@ -86,6 +86,9 @@ class SettlementService:
         self.connect, self.regimes, self.people = connect, regimes, people
         self.clock, self.new_id = clock, new_id
         self._settlers = Settlers()
+        self._years = YearReader(people, self._settlers)
+        self._look = Shared(self._statements)
+        self._write = Together(self._write_all, _Draft.years)
 
     def presettle(self, asked: Asked) -> dict[str, object]:
         """预结算: what settling would answer now. Leaves no trace."""
@@ -94,7 +97,7 @@ class SettlementService:
             if self._settlers.shares_family(pack):      # members are read as of one moment
                 together.enter_context(connection.transaction())
                 store.only_look(connection)
-            context, read = self._read(connection, pack, asked, None)
+            context, read = self._read(Alone(connection), pack, asked, None)
         own, *others = self._outcomes(pack, asked, context, read, "presettle")
         return answers.settled(pack, own, others) | {"setl_id": None}
 
@@ -107,16 +110,17 @@ class SettlementService:
         pack = self.regimes.pack_for(asked.region, asked.frame)
         setl_id = self.new_id()
 
-        def attempt(connection: Connection) -> tuple[str, dict[str, object] | None]:
-            context, read = self._read(connection, pack, asked, asked.key)
+        def attempt(look: Look) -> _Draft | str:
+            context, read = self._read(look, pack, asked, asked.key)
             if context.answered:
-                return _known(asked.key, context.answered, asked.body_hash), None
+                return _known(asked.key, context.answered, asked.body_hash)
             outcomes = self._outcomes(pack, asked, context, read, setl_id)
             reply = answers.as_text(answers.settled(pack, outcomes[0], outcomes[1:]))
             request = Request(asked.region, shard_of(asked.region, asked.psn_no), asked.key,
                               asked.body_hash, reply, asked.who, self.clock(), setl_id)
             row = _settlement_row(asked, outcomes[0].stored, pack, read.year, request)
-            return reply, write_order(request, read.owners, outcomes, row, read.year.persons)
+            return _Draft(write_order(request, read.owners, outcomes, row, read.year.persons),
+                          reply)
 
         lock = {(asked.psn_no, _year_name(pack, asked.frame, asked.insurance))}
         return self._written(asked.region, lock, attempt)
@@ -171,94 +175,52 @@ class SettlementService:
                  cause: Mapping[str, object]) -> str:
         shard = shard_of(region, psn_no)
 
-        def attempt(connection: Connection) -> tuple[str, dict[str, object] | None]:
-            years = self._years(connection, region, psn_no, setl_id)
-            reads, context = [], None
-            for pack, name, claim in years:
-                context, read = self._read_year(connection, pack, region, psn_no, name, claim, key)
-                reads.append(read)
-            if context is None:      # nothing was ever settled: the key is asked for all the same
-                context = store.read_context(connection, region, shard, psn_no, "", key, shard)
-            if context.answered:
-                return _known(key, context.answered, body_hash), None
+        def attempt(look: Look) -> _Draft | str:
+            settled = self._settled_years(look, region, psn_no, setl_id)
+            bare = [] if setl_id else [name for name in self._open_years(region)
+                                       if name not in settled]
+            # Without any year at all the key is asked for all the same.
+            asks = [ask_of(region, psn_no, name, key) for name in [*settled, *bare] or [""]]
+            contexts = look.contexts(asks)
+            if contexts[0].answered:
+                return _known(key, contexts[0].answered, body_hash)
+            reads = [self._years.read(look, pack, ask, claim, own)[1] for (pack, claim), ask, own
+                     in zip(settled.values(), asks, contexts, strict=False)]
             outcomes = [one for read in reads for one in change(read.year)]
             reply = answers.as_text(answers.changed(cause, outcomes))
             request = Request(region, shard, key, body_hash, reply, who, self.clock(),
                               setl_id or str(cause.get("cause", "")))
             owners = [owner for read in reads for owner in read.owners]
-            if not setl_id:
-                known = {(owner.psn_no, owner.year) for owner in owners}
-                owners += [self._bare_owner(connection, region, psn_no, name)
-                           for name in self._open_years(region) if (psn_no, name) not in known]
+            owners += [_bare_owner(ask, own) for ask, own in
+                       list(zip(asks, contexts, strict=True))[len(settled):] if ask.year]
             persons = {name: person for read in reads
                        for name, person in read.year.persons.items()}
-            return reply, write_order(request, owners, outcomes, None, persons)
+            return _Draft(write_order(request, owners, outcomes, None, persons), reply)
 
         with self._statements() as connection:
             lock = {(psn_no, name) for name in store.years_of(connection, region, shard, psn_no)}
         return self._written(region, lock, attempt)
 
-    def _bare_owner(self, connection: Connection, region: str, psn_no: str, name: str) -> Owner:
-        shard = shard_of(region, psn_no)
-        year = store.read_context(connection, region, shard, psn_no, name, None, shard).year
-        return Owner(psn_no, shard, name, year["version"], year["paid"])
-
-    def _years(self, connection: Connection, region: str, psn_no: str, setl_id: str,
-               ) -> list[tuple[Pack, str, Claim]]:
-        """(pack, year, newest claim) of the person; of one settlement's year when it is named."""
-        shard = shard_of(region, psn_no)
-        rows = store.history(connection, region, shard, psn_no, None)
+    def _settled_years(self, look: Look, region: str, psn_no: str, setl_id: str,
+                       ) -> dict[str, tuple[Pack, Claim]]:
+        """year -> pack and newest claim of the person; one settlement's year when it is named."""
+        rows = look.history(region, psn_no)
         if setl_id and setl_id not in {row["setl_id"] for row in rows}:
             raise Refusal("unknown-settlement", f"there is no settlement {setl_id!r} of this "
                           "person", f"setl_id {setl_id}", "", "Check setl_id and psn_no.")
         wanted = {row["year"] for row in rows if not setl_id or row["setl_id"] == setl_id}
         newest = {row["year"]: row for row in rows if row["year"] in wanted}
-        return [(self.regimes.pack(row["pack_hash"]), year, claim_of(row["claim"]))
-                for year, row in sorted(newest.items())]
+        return {year: (self.regimes.pack(row["pack_hash"]), claim_of(row["claim"]))
+                for year, row in sorted(newest.items())}
 
     # --- reading ----------------------------------------------------------------------------------
-    def _read(self, connection: Connection, pack: Pack, asked: Asked, key: str | None,
-              ) -> tuple[store.Context, _Read]:
-        name = _year_name(pack, asked.frame, asked.insurance)
-        return self._read_year(connection, pack, asked.region, asked.psn_no, name, asked.frame,
-                               key)
+    def _read(self, look: Look, pack: Pack, asked: Asked, key: str | None,
+              ) -> tuple[store.Context, Read]:
+        ask = ask_of(asked.region, asked.psn_no, _year_name(pack, asked.frame, asked.insurance),
+                     key)
+        return self._years.read(look, pack, ask, asked.frame)
 
-    def _read_year(self, connection: Connection, pack: Pack, region: str, psn_no: str, name: str,
-                   claim: Claim, key: str | None) -> tuple[store.Context, _Read]:
-        shard = shard_of(region, psn_no)
-        own = store.read_context(connection, region, shard, psn_no, name, key, shard)
-        if own.answered:
-            return own, _Read(Year(pack, {}, {}), ())
-        contexts = {psn_no: own}
-        if self._settlers.shares_family(pack) and own.person:
-            for member in self.people.family(own.person):
-                place = shard_of(region, member)
-                contexts[member] = store.read_context(connection, region, place, member, name,
-                                                      None, place)
-        return own, self._joined(pack, region, name, claim, contexts, psn_no)
-
-    def _joined(self, pack: Pack, region: str, name: str, claim: Claim,
-                contexts: Mapping[str, store.Context], psn_no: str) -> _Read:
-        persons, settled_as, stored, owners = {}, {}, [], []
-        for member, context in contexts.items():
-            if context.person is None:
-                raise Refusal("unknown-person", f"nobody is known as {member!r} in region {region}",
-                              "psn_no", "", "Register the person, or check the number and region.")
-            owners.append(Owner(member, shard_of(region, member), name,
-                                context.year["version"], context.year["paid"]))
-            found = [_stored(row, name) for row in context.year["settlements"]]
-            if member != psn_no and not found:
-                continue
-            seen = claim if member == psn_no else max((one.claim for one in found),
-                                                      key=lambda one: one.settled)
-            persons[member] = self.people.person(member, context.person, seen)
-            before = context.year["person"]
-            settled_as[member] = person_of(before) if before else persons[member]
-            stored += found
-        rules = self._settlers.rules(pack)
-        return _Read(Year(pack, persons, settled_as, tuple(stored), rules), tuple(owners))
-
-    def _outcomes(self, pack: Pack, asked: Asked, context: store.Context, read: _Read,
+    def _outcomes(self, pack: Pack, asked: Asked, context: store.Context, read: Read,
                   setl_id: str) -> list[Outcome]:
         claim = asked.finish(context.person)
         new = Stored(setl_id, shard_of(asked.region, asked.psn_no), read.owners[0].year,
@@ -280,17 +242,45 @@ class SettlementService:
                 if not before and not connection.closed:
                     connection.autocommit = False
 
-    def _written(self, region: str, lock: set[tuple[str, str]],
-                 attempt: Callable[[Connection], tuple[str, dict[str, object] | None]]) -> str:
+    def _written_if_fresh(self, attempt: Attempt, lock: set[tuple[str, str]]) -> str | None:
+        """Written together with others who wait; None when a year has moved on meanwhile."""
+        draft = attempt(self._look)
+        if isinstance(draft, str):
+            return draft
+        lock |= {year[1:] for year in draft.years()}
+        return draft.reply if self._write(draft) else None
+
+    def _written_locked(self, region: str, attempt: Attempt, lock: set[tuple[str, str]],
+                        ) -> str | None:
+        """Read and written while the years are locked."""
+        with self._statements() as connection, connection.transaction():
+            store.lock_years(connection, region, sorted(lock))
+            draft = attempt(Alone(connection))
+            if isinstance(draft, str):
+                return draft
+            lock |= {year[1:] for year in draft.years()}
+            return draft.reply if store.write(connection, [draft.order], [draft.reply])[0] else None
+
+    def _write_all(self, drafts: Sequence[_Draft]) -> list[bool | Exception]:
+        """What became of each draft; one that the database refuses takes no other with it."""
+        try:
+            with self._statements() as connection:
+                return store.write(connection, [draft.order for draft in drafts],
+                                   [draft.reply for draft in drafts])
+        except (psycopg.Error, Refusal) as fault:
+            if len(drafts) == 1 or getattr(fault, "code", "") == UNAVAILABLE:
+                return [fault] * len(drafts)
+        return [self._write_all([draft])[0] for draft in drafts]
+
+    def _written(self, region: str, lock: set[tuple[str, str]], attempt: Attempt) -> str:
+        """The answer, written. `lock` learns everybody's years: a second try takes them all."""
         for number in range(ROUNDS):
             try:
-                with self._statements() as connection:
-                    if number < OPTIMISTIC_ROUNDS:
-                        return _round(connection, attempt, lock)
-                    with connection.transaction():
-                        store.lock_years(connection, region, sorted(lock))
-                        return _round(connection, attempt, lock)
-            except (store.Stale, *CONFLICTS):
+                written = self._written_if_fresh(attempt, lock) if number < OPTIMISTIC_ROUNDS \
+                    else self._written_locked(region, attempt, lock)
+                if written is not None:
+                    return written
+            except CONFLICTS:
                 continue
             except Refusal as refusal:
                 if not isinstance(refusal.__cause__, CONFLICTS):
@@ -301,20 +291,9 @@ class SettlementService:
                       "settled", "psn_no", "", "Send the same request again.")
 
 
-def _round(connection: Connection,
-           attempt: Callable[[Connection], tuple[str, dict[str, object] | None]],
-           lock: set[tuple[str, str]]) -> str:
-    """One try; `lock` learns everybody's years, so that the next takes them all, in order."""
-    reply, order = attempt(connection)
-    if order is not None:
-        lock |= {(str(one["psn_no"]), str(one["year"])) for one in order["years"]}
-        store.write(connection, order, reply)
-    return reply
-
-
 def local_time(moment: datetime) -> str:
     """Civil time in China, as claims carry it: yyyy-mm-ddThh:mm:ss."""
-    return moment.astimezone(CHINA).strftime("%Y-%m-%dT%H:%M:%S")
+    return moment.astimezone(CHINA).isoformat(timespec="seconds")[:19]
 
 
 def _year_name(pack: Pack, claim: Claim, insurance: str) -> str:
@@ -322,10 +301,11 @@ def _year_name(pack: Pack, claim: Claim, insurance: str) -> str:
     return f"{policy_year(pack, claim)}:{insurance}"
 
 
-def _stored(row: Mapping[str, object], year: str) -> Stored:
-    return Stored(row["setl_id"], row["shard"], year, row["kind"], row["institution"],
-                  claim_of(row["claim"]), row["revision"], Money.of(row["money"]),
-                  Money.of(row["advanced"]), row["reversed"])
+def _bare_owner(ask: store.Ask, own: store.Context) -> Owner:
+    """A year without a bill. If one came after the history was read, no year has this version, so
+    all is read again."""
+    owner = owner_of(ask.region, ask.psn_no, ask.year, own)
+    return replace(owner, version=STALE_VERSION) if own.year["settlements"] else owner
 
 
 def _known(key: str | None, answered: Mapping[str, object], body_hash: str) -> str:

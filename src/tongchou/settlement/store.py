@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 import psycopg
@@ -11,12 +11,6 @@ from psycopg import Connection
 from ..database import shard_of
 from ..errors import Refusal
 
-STALE = "TC003"
-CONTEXT = """
-select person_context(%(region)s, %(shard)s::smallint, %(psn_no)s),
-       year_context(%(region)s, %(shard)s::smallint, %(psn_no)s, %(year)s),
-       (select jsonb_build_object('reply', reply, 'body_hash', encode(body_hash, 'hex'))
-        from idempotency where region = %(region)s and shard = %(key_shard)s and key = %(key)s)"""
 SETTLEMENT = """
 select s.setl_id, s.mdtrt_id, s.psn_no, s.year, s.kind, s.institution, s.claim, s.bill,
        s.pack_hash, s.kernel_version, s.setl_time, s.settled_by, s.known_at,
@@ -32,8 +26,21 @@ SETTLEMENT_COLUMNS = ("setl_id", "mdtrt_id", "psn_no", "year", "kind", "institut
                       "known_at", "outcomes", "members")
 
 
-@dataclass(frozen=True)
-class Context:
+NO_YEAR: Mapping[str, object] = {"version": 0, "paid": {}, "person": None, "settlements": ()}
+
+
+class Ask(NamedTuple):
+    """Whose year is wanted, and the key of the request, in the shard of who asks."""
+
+    region: str
+    shard: int
+    psn_no: str
+    year: str
+    key: str | None
+    key_shard: int
+
+
+class Context(NamedTuple):
     """What one read gives: the person as known now (None: unknown), the year, the answer of a
     request made before."""
 
@@ -42,12 +49,11 @@ class Context:
     answered: Mapping[str, str] | None
 
 
-def read_context(connection: Connection, region: str, shard: int, psn_no: str, year: str,
-                 key: str | None, key_shard: int) -> Context:
-    """Person, year and earlier answer in one round trip."""
-    row = connection.execute(CONTEXT, {"region": region, "shard": shard, "psn_no": psn_no,
-                                       "year": year, "key": key, "key_shard": key_shard}).fetchone()
-    return Context(*row)
+def read_contexts(connection: Connection, asks: Sequence[Ask]) -> list[Context]:
+    """Person, year and earlier answer of each ask, in one round trip and as of one moment."""
+    rows = connection.execute("select settlement_contexts(%s::jsonb)", (
+        orjson.dumps([ask._asdict() for ask in asks]).decode(),)).fetchone()[0]
+    return [Context(person, year or NO_YEAR, answered) for person, year, answered in rows]
 
 
 def person(connection: Connection, region: str, shard: int, psn_no: str,
@@ -72,19 +78,15 @@ def answer_of(connection: Connection, region: str, shard: int, key: str,
     return row[0] if row else None
 
 
-class Stale(Exception):
-    """What was read has moved on: nothing was written, read again."""
+def write(connection: Connection, orders: Sequence[Mapping[str, object]],
+          replies: Sequence[str]) -> list[bool]:
+    """Of each order everything or nothing, in one statement; False: what was read has moved on.
 
-
-def write(connection: Connection, order: Mapping[str, object], reply: str) -> None:
-    """Everything of a request or nothing, in one statement. Raises Stale."""
-    try:
-        connection.execute("select write_settlement(%s::jsonb, %s)",
-                           (orjson.dumps(order).decode(), reply))
-    except psycopg.Error as error:
-        if error.sqlstate == STALE:
-            raise Stale from None
-        raise
+    No two orders may share a year, and no reply may have two lines.
+    """
+    done = connection.execute("select write_settlements(%s::jsonb, %s)", (
+        orjson.dumps(orders).decode(), "\n".join(replies))).fetchone()[0]
+    return [number in done for number in range(1, len(orders) + 1)]
 
 
 def settlement(connection: Connection, region: str, shard: int, psn_no: str, setl_id: str,

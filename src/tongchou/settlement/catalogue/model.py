@@ -4,7 +4,7 @@ Days are ISO text; `since` is the first day of force, `until` the day after the 
 """
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 EVER = "9999-99-99"
@@ -143,6 +143,11 @@ class Catalogue:
             if since <= day < until:
                 return item
         return None
+
+    def in_force(self, day: str) -> Iterator[Item]:
+        """Every item in force that day, by code."""
+        return (item for code in sorted(self._items)
+                if (item := self.item(code, day)) is not None)
 
     def known(self, code: str) -> tuple[Item, ...]:
         """Every row of a code, oldest first."""

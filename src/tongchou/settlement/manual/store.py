@@ -24,10 +24,9 @@ ENDED = """ and not exists (select from manual_event e where e.region = c.region
   and e.shard = c.shard and e.psn_no = c.psn_no and e.case_id = c.case_id
   and e.what in ('paid', 'refused', 'withdrawn'))"""
 OWED = """
-select p.fund, (-sum(p.amount_fen))::bigint from journal_entry e
-join posting p using (region, shard, seq)
-where e.region = %(region)s and e.shard = %(shard)s and e.psn_no = %(psn_no)s
-  and e.reference = %(setl_id)s and p.account = 'payable' and p.institution = %(payee)s
+select p.fund, (-sum(p.amount_fen))::bigint from posting p
+where p.region = %(region)s and p.shard = %(shard)s and p.psn_no = %(psn_no)s
+  and p.reference = %(setl_id)s and p.account = 'payable' and p.institution = %(payee)s
 group by p.fund having sum(p.amount_fen) <> 0 order by p.fund"""
 
 
