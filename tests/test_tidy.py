@@ -68,7 +68,7 @@ FLOORS = {
     2: ["policy", "packs", "samples", "database", "privacy"],
     3: ["engine"],
     4: ["claims", "ledger"],
-    5: ["access", "enrolment", "settlement", "payment", "supervision", "simulation"],
+    5: ["access", "enrolment", "settlement", "visits", "payment", "supervision", "simulation"],
     6: ["app", "platform", "demo", "demo_city"],
     7: ["gateway", "web", "api"],
     8: ["server"],

@@ -21,19 +21,24 @@ from pathlib import Path
 import structlog
 
 from .access import AccessService, Account
-from .api import Settings, configure_logs, create_app
+from .api import Settings, configure_logs, create_app, figures, messages
 from .database import Database, migrate, open_database
 from .errors import Refusal, TongchouError
+from .gateway import (Desk, Gateway, GatewayApplication, Profiles,
+                      make_demonstration_profiles)
 from .ledger import clearing_file, read_calendar, read_rules
-from .platform import Platform
+from .platform import Platform, Round, Sender, receiver_of
 from .privacy import KEY_FILE_VARIABLE, open_keys
 from .settlement.manual import manual_file, read_manual_rules
+from .visits import Visits
 
 PROXY_VARIABLE, METRICS_VARIABLE = "TONGCHOU_TRUSTED_PROXY", "TONGCHOU_METRICS_TOKEN"
 # "520500=rules.csv;370300=CITY": rules of clearing (and likewise of manual
 # reimbursement) by region; and a folder of calendars.
 CLEARING_VARIABLE, CALENDAR_VARIABLE = "TONGCHOU_CLEARING", "TONGCHOU_CALENDAR"
 MANUAL_VARIABLE = "TONGCHOU_MANUAL"
+# Who is told of settlements, and the bearer token that goes along; nobody when it is not set.
+OUTBOX_VARIABLE, OUTBOX_TOKEN_VARIABLE = "TONGCHOU_OUTBOX_URL", "TONGCHOU_OUTBOX_TOKEN"
 SHUTDOWN_SECONDS = 25
 DEMONSTRATION = "tongchou.demo_city"
 WARMING_CASE = "three_bills_of_a_year.yaml"
@@ -59,14 +64,17 @@ class Server:
     def __init__(self, options: Options, database: Database, platform: Platform) -> None:
         self.options, self.database, self.platform = options, database, platform
         self.access = AccessService(database.connection, platform.clock, platform.ids)
+        self.profiles = Profiles(database, platform.enrolment.keys)
         self.prepared: dict[str, bool] = {"demonstration": False, "kernels": False}
+        self.sender = self._sender()
         self._failed: str = ""
 
     @classmethod
     def open(cls, options: Options) -> Server:
         """Opens or starts the database, brings the schema forward, joins the platform.
 
-        Raises Refusal `database-...`, `migration-...`, and in production `not-for-production`.
+        Raises Refusal `database-...`, `migration-...`, and in production `not-for-production`;
+        CaseError `bad-receiver`.
         """
         if options.production:
             _check_environment(options)
@@ -97,13 +105,15 @@ class Server:
         settings = settings_of(options)
         proxy = options.environment.get(PROXY_VARIABLE, "")
         config = uvicorn.Config(
-            create_app(self.platform, self.access, settings, self.ready), host=options.host,
-            port=options.port, log_config=None, access_log=False, server_header=False,
+            self.application(settings), host=options.host, port=options.port, log_config=None,
+            access_log=False, server_header=False,
             proxy_headers=bool(proxy), forwarded_allow_ips=proxy or None,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS, lifespan="on")
         threading.Thread(target=self._prepare, name="tongchou-prepare", daemon=True).start()
+        if self.sender is not None:
+            self.sender.start()
         _log.info("listening", host=options.host, port=options.port,
-                  production=options.production)
+                  production=options.production, outbox=self.sender is not None)
         # uvicorn ends gracefully, then raises the signal again: without a handler that would end
         # the process before the database is closed.
         signal.signal(signal.SIGTERM, lambda *_: None)
@@ -113,8 +123,18 @@ class Server:
             self.close()
             _log.info("stopped")
 
+    def application(self, settings: Settings) -> GatewayApplication:
+        """The gateway for hospitals, and behind it the platform's own interface."""
+        desk = Desk(self.platform, self.access, self.profiles, Visits(self.platform.clock),
+                    {code: one.zh for code, one in messages().items()})
+        return GatewayApplication(
+            Gateway(desk), create_app(self.platform, self.access, settings, self.ready),
+            production=settings.production)
+
     def close(self) -> None:
-        """Closes the pool, and the embedded server when nobody else uses it."""
+        """Ends the sender, closes the pool, and the embedded server when nobody else uses it."""
+        if self.sender is not None:
+            self.sender.stop()
         self.database.close()
 
     def ready(self) -> dict[str, bool]:
@@ -122,6 +142,19 @@ class Server:
         with self.database.connection() as connection:
             connection.execute("select 1")
         return {"database": True, "schema": True, **self.prepared}
+
+    def _sender(self) -> Sender | None:
+        """What tells another system of settlements, None when nobody is to be told."""
+        address = self.options.environment.get(OUTBOX_VARIABLE, "")
+        if not address:
+            return None
+        token = self.options.environment.get(OUTBOX_TOKEN_VARIABLE, "")
+        return Sender(self.platform.deliver, receiver_of(address, token), self._note_round)
+
+    def _note_round(self, found: Round) -> None:
+        reasons = [name for name, seen in (("away", found.away), ("refused", found.refused),
+                                           ("database", found.fault)) if seen]
+        figures.outbox(found.sent, found.waiting, found.oldest, self.platform.clock(), reasons)
 
     def _prepare(self) -> None:
         for name, step in (("demonstration", self._load_demonstration), ("kernels", self._warm)):
@@ -137,9 +170,16 @@ class Server:
     def _load_demonstration(self) -> None:
         """Fills an empty database with the demonstration city, where this installation has one."""
         wanted = self.options.demonstration and not self.options.production
-        if wanted and self.is_empty() and find_spec(DEMONSTRATION) is not None:
-            load: Callable[[Platform, AccessService], object] = import_module(DEMONSTRATION).load
+        if not wanted or find_spec(DEMONSTRATION) is None:
+            return
+        city = import_module(DEMONSTRATION)
+        if self.is_empty():
+            load: Callable[[Platform, AccessService], object] = city.load
             load(self.platform, self.access)
+        if (day := city.made_on(self.database)) is not None:
+            make_demonstration_profiles(
+                self.profiles, city.REGION, [one["fixmedins_code"] for one in city.describe(
+                    day, True)["institutions"]], self.platform.clock())
 
     def is_empty(self) -> bool:
         """Whether nobody can sign in yet."""

@@ -21,28 +21,28 @@ def order(psn_no: str, setl_id: str, fen: int, version: int = 0, at: datetime = 
              "reference": setl_id, "event_at": when, "body": f"{setl_id} {fen}",
              "accounts": ["expense", "payable"], "funds": ["pool", "pool"],
              "institutions": ["", HOSPITAL], "amounts": [fen, -fen]}
+    place = {"region": REGION, "shard": shard}
     return {
-        "region": REGION, "shard": shard, "key": f"K{setl_id}", "reply": f"done {setl_id}",
-        "body_hash": hashlib.sha256(setl_id.encode()).hexdigest(), "at": when,
-        "years": [{"shard": shard, "psn_no": psn_no, "year": "2025", "version": version,
+        "years": [{**place, "psn_no": psn_no, "year": "2025", "version": version,
                    "paid": {"pool": fen}}],
-        "settlements": [{"shard": shard, "psn_no": psn_no, "setl_id": setl_id,
+        "answers": [{**place, "key": f"K{setl_id}", "known_at": when, "outcome": None,
+                     "body_hash": hashlib.sha256(setl_id.encode()).hexdigest()}],
+        "reply": f"done {setl_id}", "entries": [entry],
+        "settlements": [{**place, "psn_no": psn_no, "setl_id": setl_id,
                          "mdtrt_id": f"M{setl_id}", "year": "2025", "kind": "on_the_spot",
                          "institution": HOSPITAL, "claim": {"padding": padding}, "person": {},
                          "bill": None, "members": [], "pack_hash": "0", "kernel_version": "0",
-                         "setl_time": when, "settled_by": "test"}],
-        "outcomes": [{"shard": shard, "psn_no": psn_no, "setl_id": setl_id, "revision": 1,
+                         "setl_time": when, "settled_by": "test", "known_at": when}],
+        "outcomes": [{**place, "psn_no": psn_no, "setl_id": setl_id, "revision": 1,
                       "reason": "settle", "cause": setl_id, "result": {}, "person": {},
-                      "entry": entry}],
-        "outbox": [{"outbox_id": f"O{setl_id}", "topic": "settled", "body": "{}"}]}
+                      "entry": 1, "known_at": when}],
+        "outbox": [{**place, "outbox_id": f"O{setl_id}", "topic": "settled", "body": "{}",
+                    "created_at": when}]}
 
 
-def write(connection: psycopg.Connection, *orders: dict) -> list[int]:
-    """What write_settlements() answers: the numbers, from 1, of the orders written."""
-    row = connection.execute("select write_settlements(%s, %s)",
-                             [json.dumps(orders), "\n".join(one["reply"] for one in orders)]).fetchone()
-    assert row is not None
-    return row[0]
+def write(connection: psycopg.Connection, one: dict) -> None:
+    """Carries an order out."""
+    connection.execute("select write_settlements(%s, %s)", [json.dumps(one), one["reply"]])
 
 
 def books(connection: psycopg.Connection) -> dict[str, object]:

@@ -16,7 +16,7 @@ from ..access import AccessService
 from ..errors import TongchouError
 from . import (catalogue_routes, clearing_routes, explanation_routes, fact_routes, import_routes,
                institution_routes, ledger_routes, operations_routes, people_routes,
-               reimbursement_routes, session_routes, settlement_routes)
+               region_routes, reimbursement_routes, session_routes, settlement_routes)
 from .gate import Gate
 from .hot_settlement import HotSettlement
 from .refusals import bad_fields, fault_reply, refusal_reply, refused_by_database
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from ..platform import Platform
 
 THREADS = min(32, 8 * (os.cpu_count() or 2))
-ROUTERS = (operations_routes, session_routes, people_routes, fact_routes, institution_routes,
-           catalogue_routes, settlement_routes, explanation_routes, ledger_routes, clearing_routes,
-           import_routes, reimbursement_routes)
+ROUTERS = (operations_routes, session_routes, region_routes, people_routes, fact_routes,
+           institution_routes, catalogue_routes, settlement_routes, explanation_routes,
+           ledger_routes, clearing_routes, import_routes, reimbursement_routes)
 DESCRIPTION = (
     "统筹区结算平台接口：金额为元、两位小数的文本，编码与字段名用国家标准。 The settlement "
     "platform of a pooling area: amounts are yuan as text with two decimals, codes and field "

@@ -7,8 +7,10 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Literal
 
+from fastapi import Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from ..ledger import CHINA_TIME
 from ..terms import INSURANCE, LEVELS, PLACES
 
 YEAR_MIN, YEAR_MAX = 1900, 2200
@@ -106,3 +108,8 @@ Place = Annotated[Literal[tuple(PLACES)], Field(description="就医地 place of 
 Sex = Annotated[Literal["1", "2", "9"], Field(description="性别 gend: 1 男 male, 2 女 female")]
 Phone = Annotated[str, Field(pattern=r"^[0-9+() -]{5,20}$", description="电话 phone")]
 Evidence = Annotated[str, Field(max_length=500, pattern=PLAIN, description="依据 evidence")]
+
+
+def today(request: Request) -> str:
+    """The day it is in China by the platform's clock."""
+    return request.app.state.platform.clock().astimezone(CHINA_TIME).date().isoformat()

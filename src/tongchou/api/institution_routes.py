@@ -8,13 +8,18 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from ..enrolment import RULES, Designation, Institution
-from .fields import OUTSIDE, Code, Day, InstitutionCode, Level, Name, Place, Reason, Spanned
+from ..enrolment import RULES, Designation, Institution, area_store
+from .fields import (OUTSIDE, PLAIN, Code, Day, InstitutionCode, Level, Name, Place, Reason,
+                     Spanned, today)
 from .gate import Caller, may
 from .people_models import From, To
 from .fact_routes import Service
 from .refusals import json_reply
 from .repeats import Key, once
+
+DesignatedFor = Literal["general", "chronic", "dispensing", "day_treatment", "inpatient",
+                        "special_drug"]
+PAGE, PAGE_MAX = 100, 1000
 
 router = APIRouter(prefix="/api/v1/regions/{region}", tags=["机构 institutions"])
 
@@ -36,8 +41,7 @@ class NewInstitution(Spanned):
 class NewDesignation(Spanned):
     """定点 what it is designated for, and whether it settles on the spot."""
 
-    kind: Literal["general", "chronic", "dispensing", "day_treatment", "inpatient",
-                  "special_drug"]
+    kind: DesignatedFor
     networked: bool
     first: From
     last: To = None
@@ -73,6 +77,29 @@ def designate(request: Request, caller: Annotated[Caller, Depends(may("instituti
     """未定点的费用不予支付（BJ-28）。 What is not designated is not paid."""
     fact = Designation(code, body.kind, body.networked, body.first, body.last or "")
     return _added(request, caller, key, body, fact, service)
+
+
+@router.get("/institutions", summary="机构名单 Institutions of a day")
+def institutions(request: Request, caller: Annotated[Caller, Depends(may("institution.read"))],
+                 service: Service, day: Annotated[Day | None, Query()] = None,
+                 level: Annotated[Level | None, Query()] = None,
+                 kind: Annotated[DesignatedFor | None, Query(description="定点类型")] = None,
+                 name: Annotated[str, Query(max_length=100, pattern=PLAIN)] = "",
+                 place: Annotated[Place | None, Query()] = None,
+                 after: Annotated[str, Query(pattern="^[0-9A-Za-z_-]{0,30}$")] = "",
+                 limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = PAGE) -> Response:
+    """按级别、定点类型、名称、所在地筛选；`next` 作为下一页的 `after`。
+
+    By level, designation, part of the name, place; `next` is the `after` of the next page.
+    """
+    wanted = area_store.Wanted(day or today(request), level or "", kind or "", name, place or "",
+                               after)
+    found = service.institutions(caller.who.region, wanted, limit + 1)
+    page = found[:limit]
+    return json_reply({
+        "day": wanted.day, "institutions": [{**_shown(one), "designated_for": list(kinds)}
+                                            for one, kinds in page],
+        "next": page[-1][0].code if len(found) > limit else None})
 
 
 @router.get("/institutions/{code}", summary="机构信息 An institution on a day")

@@ -21,6 +21,11 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "catalogue.read": EVERYONE,
     "catalogue.import": AGENCY,
     "import.run": AGENCY,
+    # pooling areas and their packs (统筹区与政策)
+    "region.read": EVERYONE | {"administrator"},
+    "region.open": frozenset({"administrator"}),
+    "pack.read": EVERYONE,
+    "pack.change": AGENCY,
     # settlement (结算)
     "settlement.presettle": CARE,
     "settlement.settle": CARE,
@@ -34,6 +39,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     # books and clearing (账簿与清算)
     "ledger.read": OFFICE,
     "ledger.close": AGENCY,
+    "reconciliation.read": OFFICE | {"institution"},
     "filing.read": OFFICE | {"institution"},
     "filing.make": frozenset({"agency", "institution"}),
     "filing.pay": AGENCY,

@@ -9,6 +9,7 @@ from .settings import Settings
 TAGS = [
     ("运行 operations", "存活、就绪与指标。 Alive, ready, figures."),
     ("访问 access", "登录、会话、操作员与访问日志。 Sessions, operators, the access log."),
+    ("统筹区 regions", "统筹区与启用的政策。 Pooling areas and the packs in force."),
     ("参保 people", "参保人及其参保、身份、家庭、慢特病、转诊与备案。 People and their facts."),
     ("机构 institutions", "定点医药机构与统筹区规则。 Institutions and the area's rules."),
     ("目录 catalogue", "医保目录导入与查询。 Import and look-up of the catalogue."),

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,9 +25,12 @@ def demo_city(
 
     As it stands in the database of `serve`; where there is none yet, as it would be made today.
     """
-    from ..demo_city import describe
+    from ..demo_city import REGION, describe
+    from ..gateway import demonstration_profiles
     day = _day_in_database(data)
     found = describe(day or _today(), day is not None)
+    found["gateway"] = [asdict(one) for one in demonstration_profiles(
+        REGION, [one["fixmedins_code"] for one in found["institutions"]])]
     if json:
         output.json_object(found)
     else:
@@ -61,6 +65,8 @@ def _print(found: Mapping[str, object]) -> None:
         one for one in found["operators"] if not one["institution"]])
     _table("医药机构 institutions", ("fixmedins_code", "name", "level_zh", "operator", "why"),
            found["institutions"])
+    _table("接口网关 gateway", ("code", "family", "access_key", "secret", "dialect"),
+           found["gateway"])
     _table("特例人员 people", ("psn_no", "name", "certno", "brdy", "why"), found["people"])
 
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import CaseError
 from . import ledger_clearing, output
 from .ledger_options import (DATA, SOMEBODY, AsJson, By, CalendarFolder, Data, Day, Region, Url,
-                             connected, day_of, now)
+                             connected, day_of, key_ring, now, public_keys_of)
 
 if TYPE_CHECKING:
     from ..ledger import Comparison, Report, StoredClose
@@ -21,17 +22,45 @@ DIFFERENT = 1
 
 @app.command()
 def verify(region: Annotated[str | None, typer.Option(help="Only this region 统筹区.")] = None,
+           key: Annotated[list[str] | None, typer.Option("--public-key", metavar="HEX", help=(
+               "A key whose signatures count; without it those of the key file. May be given "
+               "several times."))] = None,
+           kept: Annotated[list[Path] | None, typer.Option("--close", metavar="FILE.json", help=(
+               "A close that was exported and kept elsewhere: must be the database's. May be "
+               "given several times."))] = None,
            database: Url = None, data: Data = DATA, json: AsJson = False) -> None:
     """Rebuilds every chain from zero; names the first bad entry of each. Exit code 1 when bad."""
+    from ..ledger import check_file, check_signatures
     from ..ledger import verify as verify_books
+    keys = public_keys_of(key or [], data)
     with connected(database, data) as connection:
         report = verify_books(connection, region)
+        signed = check_signatures(connection, keys, region)
+        report.findings += signed.findings
+        for path in kept or ():
+            report.findings += check_file(path, keys, connection)
     if json:
-        output.json_object(report.as_dict())
+        output.json_object({**report.as_dict(), **signed.as_dict(),
+                            "signatures_checked": bool(keys)})
     else:
         _say(report)
+        output.line(f"{signed.signed} day closes signed 已签名, {signed.unsigned} not"
+                    + ("" if keys else "; no key to check them with 无公钥，未核对"))
     if not report.sound:
         raise typer.Exit(DIFFERENT)
+
+
+@app.command("public-key")
+def public_key(data: Data = DATA, json: AsJson = False) -> None:
+    """The public halves of the keys that sign day closes 公钥: for whoever checks them."""
+    keys = public_keys_of([], data)
+    if not keys:
+        raise CaseError("no-signing-key", "the key file has no signing key (没有签名密钥)",
+                        str(data), hint="`tongchou people new-key KEYS.json --signing` adds one.")
+    if json:
+        output.json_object([{"public_key": one.public.hex(), "made": one.made} for one in keys])
+    for one in keys if not json else ():
+        output.line(f"{one.public.hex()}  {one.made}")
 
 
 def _say(report: Report) -> None:
@@ -51,17 +80,21 @@ def close(region: Region, day: Day, out: Annotated[Path | None, typer.Option(
               help="Also write the sealed close as JSON.")] = None,
           by: By = SOMEBODY, database: Url = None, data: Data = DATA, json: AsJson = False) -> None:
     """Closes a day 日结: trial balance, control totals, accumulators, heads of all chains."""
-    from ..ledger import close_day, close_file, write_close
+    from ..ledger import close_day, close_file, close_signature, write_close
+    ring = key_ring(data)
     with connected(database, data) as connection:
-        sealed = close_day(connection, region, day_of(day), now(), by)
+        sealed = close_day(connection, region, day_of(day), now(), by,
+                           ring.signer if ring else None)
+        signature = close_signature(connection, sealed)
     if out is not None:
-        write_close(sealed, out)
+        write_close(sealed, out, signature)
     if json:
-        output.json_object(close_file(sealed))
+        output.json_object(close_file(sealed, signature))
         return
     totals = sealed.found["totals"]
     output.line(f"{region} {sealed.day} closed 已日结: {totals['entries']:,} entries, hash "
-                f"{sealed.hash.hex()}")
+                f"{sealed.hash.hex()}, " + (f"signed with key {signature.key_id} 已签名"
+                                            if signature else "not signed 未签名"))
     _print_balances(sealed)
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import psycopg
 
     from ..database import Database
+    from ..ledger import PublicKey
+    from ..privacy import KeyRing
 
 ENVIRONMENT = "DATABASE_URL"
 Url = Annotated[str | None, typer.Option("--database", metavar="URL", help="The PostgreSQL to use; "
@@ -32,6 +34,7 @@ CalendarFolder = Annotated[Path | None, typer.Option("--calendar", metavar="DIR"
                                                      "working-day calendars 工作日历, YEAR.csv.")]
 By = Annotated[str, typer.Option(help="Who does it: stands in the books.")]
 SOMEBODY = "command line"
+PUBLIC_BYTES = 32
 
 
 @contextmanager
@@ -61,6 +64,28 @@ def connected(url: str | None, data: Path) -> Iterator[psycopg.Connection]:
     """
     with opened(url, data) as database, database.connection() as connection:
         yield connection
+
+
+def key_ring(data: Path) -> KeyRing | None:
+    """The keys of TONGCHOU_KEY_FILE or of the data folder; None where there is no key file."""
+    from ..privacy import DEMO_FILE, KEY_FILE_VARIABLE, open_keys
+    named = os.environ.get(KEY_FILE_VARIABLE)
+    return open_keys(data) if named or (data / DEMO_FILE).is_file() else None
+
+
+def public_keys_of(texts: list[str], data: Path) -> list[PublicKey]:
+    """Keys as hex digits, else those of the key file. Raises BadParameter."""
+    from ..ledger import PublicKey, public_keys
+    if not texts:
+        ring = key_ring(data)
+        return public_keys(ring) if ring else []
+    try:
+        found = [bytes.fromhex(text) for text in texts]
+    except ValueError:
+        found = [b""]
+    if any(len(one) != PUBLIC_BYTES for one in found):
+        raise typer.BadParameter(f"--public-key: {PUBLIC_BYTES * 2} hex digits")
+    return [PublicKey(one) for one in found]
 
 
 def day_of(text: str) -> date:

@@ -213,13 +213,19 @@ def duplicates(day: Day = "", role: Role = "auditor", url: Url = None, data: Dat
 def new_key(file: Annotated[Path, typer.Argument(metavar="KEYS.json", help="The key file; made if "
                                                  "it is not there.")],
             suite: Annotated[str, typer.Option(help="national (SM4, SM3) or international (AES, "
-                                               "SHA-256).")] = "national") -> None:
-    """A key file, or a further key in it that seals from now on (密钥轮换)."""
-    from ..privacy import SUITES, make_key_file, rotate_keys
+                                               "SHA-256).")] = "national",
+            signing: Annotated[bool, typer.Option("--signing", help="A key that signs day closes "
+                                                  "instead of one that seals.")] = False,
+            ) -> None:
+    """A key file, or a further key in it that seals or signs from now on (密钥轮换)."""
+    from ..privacy import SUITES, add_signing_key, make_key_file, rotate_keys
     if suite not in SUITES:
         raise CaseError("unknown-suite", f"{suite!r} is no suite (没有这套算法)", "--suite",
                         hint=f"It is one of {', '.join(SUITES)}.")
-    if file.exists():
+    if file.exists() and signing:
+        made = add_signing_key(file)
+        output.line(f"{file}: key {made.key_id} signs from now on, public {made.public.hex()}")
+    elif file.exists():
         output.line(f"{file}: key {rotate_keys(file, suite)} seals from now on")
     else:
         make_key_file(file, suite)

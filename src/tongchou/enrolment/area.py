@@ -37,7 +37,12 @@ RULES: dict[str, RuleKind] = {
     "new_recognition": RuleKind("BJ-08", "动态参保截止月", "last month that joins the year",
                                 '{"last_month": 8, "starts": "recognition"}'),
     "newborn": RuleKind("ZB-38", "新生儿参保", "enrolment of newborns", '{"months": 3}'),
+    "bill_split": RuleKind("", "费用拆分口径", "how bills are split",
+                           '{"unknown_item": "class_c", "tolerance_fen": 1, '
+                           '"unrated_level": "1"}'),
 }
+UNKNOWN_ITEM = ("refuse", "class_c")
+TOLERANCE_MAX_FEN = 100         # a slip of more than a yuan on a line is no rounding
 COUNTED_FROM = ("payment", "next_day", "month_start")
 STARTS = ("recognition", "year")
 
@@ -75,9 +80,12 @@ def check_rule(name: str, value: Mapping[str, object]) -> None:
         "new_recognition": lambda: _count(value["last_month"]) and value["last_month"] in
         range(1, 13) and value["starts"] in STARTS,
         "newborn": lambda: _count(value["months"]),
+        "bill_split": lambda: value["unknown_item"] in UNKNOWN_ITEM
+        and _count(value["tolerance_fen"]) and value["tolerance_fen"] <= TOLERANCE_MAX_FEN
+        and value["unrated_level"] in LEVELS.keys() - {"none"},
     }[name]
     try:
-        right = fine()
+        right = fine() and (name != "bill_split" or len(value) == 3)
     except (KeyError, TypeError, ValueError):
         right = False
     if not right:

@@ -5,17 +5,20 @@ that a list is corrected once.
 """
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ..errors import Refusal
 from ..privacy import mask_certificate, mask_name, mask_phone
 from . import entry
+from .area import RULES, check_rule
 from .entry import Fault
 from .identity import CERTIFICATE_KINDS, RESIDENT, Document, IdentityFault, read_document
 from .model import (AwayFiling, ChronicCertificate, Coverage, Designation, Institution,
-                    Membership, NewPerson, NotEnrolled, Referral, Status)
+                    Membership, NewPerson, NotEnrolled, Referral, SetRule, Status)
 from .sheets import SheetRow
 
 SHOWN_CHARACTERS = 40
@@ -223,6 +226,26 @@ def _designation(row: Row) -> Record:
         row.take(entry.yes_no_of, "networked", default=False), first, last))
 
 
+def _rule(row: Row) -> Record:
+    first, last = row.days()
+    name = row.take(entry.choice_of, "code", {name: kind.zh for name, kind in RULES.items()})
+    value = row.take(_rule_value, "value", name, default={}) if name else {}
+    return Record(row.number, None, "", SetRule(
+        name, value, row.take(entry.text_of, "source", True), first, last))
+
+
+def _rule_value(field: str, text: str, name: str) -> dict[str, object]:
+    """The JSON object of a rule, as `area.RULES` describes it."""
+    try:
+        found = json.loads(text)
+        check_rule(name, found if isinstance(found, dict) else {})
+        return found
+    except (ValueError, RecursionError, Refusal):
+        example = RULES[name].example
+        raise Fault(field, "bad-rule", f"{RULES[name].zh}的取值不对", f"`{name}` cannot have this "
+                    "value", f"例如 {example}", f"For example {example}") from None
+
+
 FACT_COLUMNS = ("years_insured", "continuous_years_insured")
 _WHO = (Column("psn_cert_type", "证件类型", False, "国家编码或名称；空为居民身份证", "01"),
         Column("certno", "证件号码", False, "与人员编号二选一", "11010519491231002X"),
@@ -293,6 +316,10 @@ KINDS: dict[str, Kind] = {
         Column("code", "机构编码", True, "", "H001"),
         Column("kind", "定点类型", True, "", "定点医疗机构"),
         Column("networked", "是否联网", True, "是、否", "是"), *_DAYS), _designation),
+    "rules": Kind("统筹区规则", (
+        Column("code", "规则", True, "名称，见 docs/people.md", "bill_split"),
+        Column("value", "取值", True, "JSON", RULES["bill_split"].example),
+        Column("source", "来源", True, "文件名称与文号", "统筹区文件"), *_DAYS), _rule),
 }
 
 

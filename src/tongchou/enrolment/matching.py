@@ -16,7 +16,7 @@ from . import area_store, directory_store, store
 from .entry import Fault
 from .identity import OTHER, provisional
 from .kinds import Record
-from .model import NewPerson
+from .model import AREA_TABLES, NewPerson
 from .sealing import (index_of, indexes_of, opened_person, sealed_document,
                       sealed_person)
 from .service import OVERLAPS, Enrolment
@@ -26,7 +26,7 @@ from .store import Noted, StoredFact
 SCOPES: dict[str, tuple[str, ...]] = {
     "coverage": (), "status": ("code",), "chronic_certificate": ("disease",),
     "away_filing": ("place", "area", "kind"), "family_member": (), "not_enrolled": (),
-    "institution": ("code",), "designation": ("code", "kind")}
+    "institution": ("code",), "designation": ("code", "kind"), "enrolment_rule": ("code",)}
 Result = str | Fault
 
 
@@ -56,12 +56,11 @@ class Matcher:
         if isinstance(said, NewPerson):
             return self._persons(connection, records)
         results: list[Result] = ["unchanged"] * len(records)
-        if said.TABLE in ("institution", "designation"):
+        if said.TABLE in AREA_TABLES:
             numbers: list[str | Fault] = [record.said.code for record in records]
             known = defaultdict(list)
             codes = sorted({str(number) for number in numbers})
-            for row_id, fact in area_store.institution_facts(connection, self.region, said.TABLE,
-                                                             codes):
+            for row_id, fact in area_store.area_facts(connection, self.region, said.TABLE, codes):
                 known[fact.code].append(StoredFact(fact.code, row_id, fact))
         else:
             numbers = self._numbers(connection, records)
@@ -149,8 +148,8 @@ class Matcher:
                    ) -> None:
         if not changes:
             return
-        persons = table not in ("institution", "designation")
-        ending = store.retract if persons else area_store.retract_institution_fact
+        persons = table not in AREA_TABLES
+        ending = store.retract if persons else area_store.retract_area_fact
         for change in changes:
             if change.replaces and not ending(connection, self.region, table, change.psn_no,
                                               change.replaces, self.noted):
@@ -160,8 +159,8 @@ class Matcher:
                             [(one.psn_no, one.row_id, one.fact) for one in changes], self.noted)
         else:
             for one in changes:
-                area_store.add_institution_fact(connection, self.region, one.row_id, one.fact,
-                                                self.noted)
+                area_store.add_area_fact(connection, self.region, one.row_id, one.fact,
+                                         self.noted)
 
     # --- persons ---------------------------------------------------------------------------------
     def _persons(self, connection: psycopg.Connection, records: Sequence[Record]) -> list[Result]:

@@ -144,9 +144,24 @@ class Designation:
     last: str
 
 
+@dataclass(frozen=True)
+class SetRule:
+    """A rule of the area as set for a time; see `area.RULES` (统筹区规则)."""
+
+    TABLE: ClassVar[str] = "enrolment_rule"
+    KEY: ClassVar[tuple[str, ...]] = ("code", "first")
+    code: str                               # its name
+    value: Mapping[str, object]
+    source: str
+    first: str
+    last: str
+
+
 PersonFact = (Coverage | Status | ChronicCertificate | Referral | AwayFiling | Membership
               | NotEnrolled)
 InstitutionFact = Institution | Designation
+AreaFact = InstitutionFact | SetRule
+AREA_TABLES = (Institution.TABLE, Designation.TABLE, SetRule.TABLE)
 
 
 @dataclass(frozen=True)

@@ -317,6 +317,18 @@ class Enrolment:
                           hint="Register it with its level and place, or correct the code.")
         return found
 
+    def institutions(self, region: str, wanted: area_store.Wanted, limit: int,
+                     ) -> list[tuple[Institution, tuple[str, ...]]]:
+        """Institutions of a day with the kinds they are designated for, by code, `limit` of them.
+        """
+        with self.database.connection() as connection:
+            return area_store.institutions_on(connection, region, wanted, limit)
+
+    def regions(self) -> dict[str, str]:
+        """Every pooling area: code -> name."""
+        with self.database.connection() as connection:
+            return dict(area_store.regions(connection))
+
     def set_rule(self, region: str, name: str, value: Mapping[str, object], first: str,
                  last: str = "", *, source: str, by: str, why: str) -> None:
         """Sets a rule of the area for a time; what was set for that time is retracted.

@@ -15,9 +15,11 @@ from pathlib import Path
 from psycopg import Connection
 
 from ..errors import Refusal
-from . import close_store, store
+from ..privacy import SigningKey
+from . import close_store, signature_store, signatures, store
 from .canonical import NO_HASH, canonical_text, time_text
 from .close_store import Difference, Moved, StoredClose
+from .signature_store import CloseSignature
 
 CHINA_TIME = timezone(timedelta(hours=8))
 ONE_DAY = timedelta(days=1)
@@ -52,8 +54,8 @@ def end_of(day: date) -> datetime:
 
 
 def close_day(connection: Connection, region: str, day: date, now: datetime, by: str,
-              ) -> StoredClose:
-    """Closes a day; a day closed before is given back as it was stored. Does not commit.
+              signer: SigningKey | None = None) -> StoredClose:
+    """Closes and signs a day; one closed before is given back as it was stored. Does not commit.
 
     Month ends that were passed over are closed first: a close never spans the end of a month.
     Raises Refusal `unknown-region`, `day-not-over`, `day-before-last-close`, `books-differ` (an
@@ -71,11 +73,13 @@ def close_day(connection: Connection, region: str, day: date, now: datetime, by:
     store.long_reads(connection)
     since = last.day + ONE_DAY if last else first_day(connection, region, day)
     if month_end(since) < day:
-        close_day(connection, region, month_end(since), now, by)
-        return close_day(connection, region, day, now, by)
+        close_day(connection, region, month_end(since), now, by, signer)
+        return close_day(connection, region, day, now, by, signer)
     close = _made(connection, region, day, now, by, last)
     if not close_store.save(connection, close):       # another process has closed it meanwhile
-        return close_day(connection, region, day, now, by)
+        return close_day(connection, region, day, now, by, signer)
+    if signer is not None:
+        signature_store.add(connection, signatures.sign(close, signer, now))
     return close
 
 
@@ -161,15 +165,17 @@ def _check(region: str, balances: list[Balance], differences: list[Difference]) 
                           "fund to another; nothing was closed.")
 
 
-def close_file(close: StoredClose) -> dict[str, object]:
-    """What is exported of a close: the sealed body and its hashes, to be kept elsewhere."""
+def close_file(close: StoredClose, signature: CloseSignature | None = None) -> dict[str, object]:
+    """What is exported of a close, to be kept elsewhere: the sealed body, its hashes, and the
+    signature where it has one."""
     return {"close": close.found, "prev_hash": close.prev_hash.hex(), "hash": close.hash.hex(),
-            "hash_of": "sha256(prev_hash bytes | canonical JSON of close)"}
+            "hash_of": "sha256(prev_hash bytes | canonical JSON of close)",
+            **(signatures.signature_file(signature) if signature else {})}
 
 
-def write_close(close: StoredClose, path: Path) -> None:
+def write_close(close: StoredClose, path: Path, signature: CloseSignature | None = None) -> None:
     """Writes the exported form as JSON; beside, then renamed."""
-    text = json.dumps(close_file(close), ensure_ascii=False, indent=1, sort_keys=True)
+    text = json.dumps(close_file(close, signature), ensure_ascii=False, indent=1, sort_keys=True)
     write_beside(path, (text, "\n"))
 
 

@@ -5,9 +5,13 @@ one of them is named. The journal itself is sealed by its chain, so money is hel
 """
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
+
 from psycopg import Connection
 
 from . import store
+from .canonical import evidence
 
 SHOWN_MAX = 1000
 ABSENT = "(missing)"
@@ -110,7 +114,35 @@ select o.shard, o.seq, 'message of outcome ' || o.setl_id || ' ' || o.revision,
 from outcome o left join outbox m on (m.region, m.outbox_id)
   = (o.region, o.setl_id || '.' || o.revision)
 where o.region = %(region)s and m.topic is distinct from 'settlement.' || o.reason"""
+# What the evidence of an entry covers: the settlement (with its first outcome), the outcome, and the
+# answer of the request it came from.
+PROOFS = """
+select e.shard, e.seq, e.evidence, e.entry_id, o.psn_no, o.setl_id, o.revision, o.reason, o.cause,
+  o.result, o.person, case when o.revision = 1 then jsonb_build_object('shard', s.shard,
+    'psn_no', s.psn_no, 'setl_id', s.setl_id, 'mdtrt_id', s.mdtrt_id, 'year', s.year,
+    'kind', s.kind, 'institution', s.institution, 'claim', s.claim, 'bill', s.bill,
+    'members', s.members, 'pack_hash', s.pack_hash, 'kernel_version', s.kernel_version,
+    'setl_time', s.claim ->> 'settled' || '+08:00', 'settled_by', s.settled_by) end,
+  k.key, encode(k.body_hash, 'hex'), k.reply
+from journal_entry e
+join outcome o on (o.region, o.shard, o.seq, o.setl_id) = (e.region, e.shard, e.seq, e.reference)
+left join settlement s on (s.region, s.shard, s.psn_no, s.setl_id)
+  = (o.region, o.shard, o.psn_no, o.setl_id)
+left join idempotency k on (k.region, k.outcome) = (e.region, e.entry_id)
+where e.region = %s and e.evidence <> ''"""
+OUTCOME = ("psn_no", "setl_id", "revision", "reason", "cause", "result", "person")
 CONTRADICTIONS = (MISSING, ENTRIES, ROWS, MONEY, INSTITUTIONS, MESSAGES)
+
+
+def unproved(connection: Connection, region: str) -> Iterator[tuple[int, int, str, str, str]]:
+    """(shard, seq, what, seen, expected) of entries whose evidence is not that of what is stored:
+    a settlement, its outcome or its answer was changed in a way that nothing else contradicts."""
+    for shard, seq, stored, entry_id, *row in store.streamed(connection, "evidence", PROOFS,
+                                                             (region,)):
+        outcome, (settled, *answer) = dict(zip(OUTCOME, row, strict=False)), row[len(OUTCOME):]
+        found = evidence(settled, outcome, answer if answer[0] is not None else [])
+        if found != stored:
+            yield shard, seq, f"evidence of {entry_id}", found, stored
 
 
 def contradictions(connection: Connection, region: str) -> list[tuple[int, int, str, str, str]]:
@@ -123,4 +155,5 @@ def contradictions(connection: Connection, region: str) -> list[tuple[int, int, 
                                       {"region": region})
             found += [(shard, seq, what, seen or ABSENT, expected or ABSENT)
                       for shard, seq, what, seen, expected in rows]
+        found += islice(unproved(connection, region), SHOWN_MAX)
     return found

@@ -74,14 +74,14 @@ def append(connection: Connection, entry: Entry, shard: int) -> int:
 def entries(connection: Connection, region: str, shard: int, after: int = 0, upto: int = LAST,
             ) -> Iterator[Row]:
     """Entries of a chain in order, numbers (after, upto], however many there are."""
-    return map(Row._make, _streamed(connection, "ledger_entries", ENTRIES,
+    return map(Row._make, streamed(connection, "ledger_entries", ENTRIES,
                                     (region, shard, after, upto)))
 
 
 def postings(connection: Connection, region: str, shard: int, after: int = 0, upto: int = LAST,
              ) -> Iterator[tuple[int, Posting]]:
     """(number of the entry, posting) of a chain in order."""
-    for seq, *row in _streamed(connection, "ledger_postings", POSTINGS,
+    for seq, *row in streamed(connection, "ledger_postings", POSTINGS,
                                (region, shard, after, upto)):
         yield seq, Posting(*row)
 
@@ -129,7 +129,8 @@ def joining_whole(connection: Connection) -> Iterator[None]:
     connection.execute("set local enable_nestloop = on")
 
 
-def _streamed(connection: Connection, name: str, query: str, values: tuple) -> Iterator[tuple]:
+def streamed(connection: Connection, name: str, query: str, values: tuple) -> Iterator[tuple]:
+    """Rows of a query a few thousand at a time, however many there are."""
     with connection.cursor(name=name) as rows:
         rows.itersize = FETCH_ROWS
         yield from rows.execute(query, values, binary=True)

@@ -1,8 +1,10 @@
 """The key ring: which keys seal and index personal data, and where they come from (密钥环).
 
 A key file is JSON: `{"suite": "national", "seal_with": 2, "index_with": 1, "keys": [{"id": 1,
-"suite": "national", "secret": "<32 bytes in base64>"}, ...]}`. A new key seals from the day it is
-added; the older ones stay to open what they sealed. Stored values begin with suite and key id.
+"suite": "national", "secret": "<32 bytes in base64>"}, ...], "signing": [{"id": 1, "secret": "<32
+bytes>", "made": "<UTC>"}]}`. A new key seals from the day it is added; the older ones stay to open
+what they sealed. Stored values begin with suite and key id. The newest signing key signs; a file
+without one signs nothing.
 """
 from __future__ import annotations
 
@@ -13,9 +15,11 @@ import os
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ..errors import TongchouError
+from .signing import SigningKey
 from .suites import NONCE_BYTES, SECRET_BYTES, SUITES, Damaged, Secret
 
 KEY_FILE_VARIABLE = "TONGCHOU_KEY_FILE"
@@ -30,7 +34,8 @@ class KeyFault(TongchouError):
 
 @dataclass(frozen=True)
 class KeyRing:
-    """Keys by id; `seal_with` and `index_with` are those in use for new values.
+    """Keys by id; `seal_with` and `index_with` are those in use for new values; keys that sign, the
+    newest last.
 
     `noise` gives random bytes (nonces); tests pass their own.
     """
@@ -39,6 +44,12 @@ class KeyRing:
     seal_with: int
     index_with: int
     noise: Callable[[int], bytes] = secrets.token_bytes
+    signing: tuple[SigningKey, ...] = ()
+
+    @property
+    def signer(self) -> SigningKey | None:
+        """The key that signs now, None when the file has none."""
+        return self.signing[-1] if self.signing else None
 
     def seal(self, text: str, field: str) -> bytes:
         """`text` sealed for a field such as `name`: it cannot be opened as another field."""
@@ -104,7 +115,8 @@ def make_key_file(path: Path, suite: str = "national",
     if suite not in SUITES:
         raise KeyFault("unknown-suite", f"{suite!r} is no suite", str(path),
                        hint=f"It is one of {', '.join(SUITES)}.")
-    found = {"suite": suite, "seal_with": 1, "index_with": 1, "keys": [_new_key(1, suite, noise)]}
+    found = {"suite": suite, "seal_with": 1, "index_with": 1, "keys": [_new_key(1, suite, noise)],
+             "signing": [_new_signing_key(1, noise)]}
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(path.name + f".{secrets.token_hex(4)}")
     _write(beside, found)
@@ -130,10 +142,23 @@ def rotate_keys(path: Path, suite: str | None = None,
     found["suite"] = suite or found["suite"]
     found["keys"].append(_new_key(free[0], found["suite"], noise))
     found["seal_with"] = free[0]
+    _replace(path, found)
+    return free[0]
+
+
+def add_signing_key(path: Path, noise: Callable[[int], bytes] = secrets.token_bytes) -> SigningKey:
+    """Adds a key that signs day closes from now on; the older ones stay to be checked with."""
+    ring, found = read_keys(path), json.loads(path.read_text(encoding="utf-8"))
+    key_id = ring.signing[-1].key_id + 1 if ring.signing else 1
+    found["signing"] = [*found.get("signing", []), _new_signing_key(key_id, noise)]
+    _replace(path, found)
+    return read_keys(path).signing[-1]
+
+
+def _replace(path: Path, found: dict[str, object]) -> None:
     beside = path.with_name(path.name + ".next")
     _write(beside, found)
     os.replace(beside, path)
-    return free[0]
 
 
 def read_keys(path: Path) -> KeyRing:
@@ -150,13 +175,16 @@ def read_keys(path: Path) -> KeyRing:
     try:
         keys = {int(key["id"]): Secret(SUITES[key["suite"]], base64.b64decode(
             key["secret"], validate=True)) for key in found["keys"]}
-        ring = KeyRing(keys, found["seal_with"], found["index_with"])
+        signing = tuple(SigningKey(int(key["id"]), base64.b64decode(key["secret"], validate=True),
+                                   str(key["made"])) for key in found.get("signing", ()))
+        ring = KeyRing(keys, found["seal_with"], found["index_with"], signing=signing)
     except (KeyError, TypeError, ValueError, binascii.Error):
         raise _wrong(path, "a key lacks its id, suite or secret", "Restore it from a backup; "
                      "docs/people.md shows the form.") from None
     if len(keys) != len(found["keys"]) or not {ring.seal_with, ring.index_with} <= keys.keys() \
             or not keys.keys() <= set(KEY_IDS) \
-            or any(len(key.secret) != SECRET_BYTES for key in keys.values()):
+            or any(len(key.secret) != SECRET_BYTES for key in (*keys.values(), *signing)) \
+            or [key.key_id for key in signing] != sorted({key.key_id for key in signing}):
         raise _wrong(path, "ids stand twice, are not 1 to 255, name no key, or a secret has not "
                      f"{SECRET_BYTES} bytes", "Restore it from a backup.")
     return ring
@@ -168,6 +196,11 @@ def _wrong(path: Path, what: str, hint: str) -> KeyFault:
 
 def _new_key(key_id: int, suite: str, noise: Callable[[int], bytes]) -> dict[str, object]:
     return {"id": key_id, "suite": suite,
+            "secret": base64.b64encode(noise(SECRET_BYTES)).decode()}
+
+
+def _new_signing_key(key_id: int, noise: Callable[[int], bytes]) -> dict[str, object]:
+    return {"id": key_id, "made": datetime.now(UTC).isoformat(timespec="microseconds"),
             "secret": base64.b64encode(noise(SECRET_BYTES)).decode()}
 
 

@@ -111,7 +111,8 @@ class Regimes:
                           f"{pack.name}, which begins on {starts}", "first", "",
                           "Let the new pack begin with a policy year.")
         with self._connect() as connection:
-            if self._by_region.get(region) and regime_store.settled_since(connection, region, first):
+            if self._by_region.get(region) \
+                    and regime_store.settled_since(connection, region, first):
                 raise Refusal("regime-used", f"bills of a policy year from {first} on have been "
                               f"settled in {region} under another pack", "first", "",
                               "Let it begin with a year of which nothing is settled yet.")

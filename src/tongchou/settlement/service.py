@@ -25,7 +25,7 @@ from ..policy import Pack
 from . import answers, store
 from .codec import claim_of, claim_row
 from .money import NOTHING
-from .order import Owner, Request, write_order
+from .order import Order, Owner, Request, joined, write_order
 from .reading import (UNAVAILABLE, Alone, Look, People, Read, Shared, YearReader, ask_of,
                       owner_of)
 from .regimes import Regimes, Settlers
@@ -66,12 +66,8 @@ class Asked:
 class _Draft(NamedTuple):
     """A request ready to be written: its order and its answer."""
 
-    order: Mapping[str, object]
+    order: Order
     reply: str
-
-    def years(self) -> list[tuple[str, str, str]]:
-        """Whose years it moves."""
-        return [(self.order["region"], one["psn_no"], one["year"]) for one in self.order["years"]]
 
 
 Attempt = Callable[[Look], _Draft | str]
@@ -88,7 +84,7 @@ class SettlementService:
         self._settlers = Settlers()
         self._years = YearReader(people, self._settlers)
         self._look = Shared(self._statements)
-        self._write = Together(self._write_all, _Draft.years)
+        self._write = Together(self._write_all, Order.owners)
 
     def presettle(self, asked: Asked) -> dict[str, object]:
         """预结算: what settling would answer now. Leaves no trace."""
@@ -242,45 +238,46 @@ class SettlementService:
                 if not before and not connection.closed:
                     connection.autocommit = False
 
-    def _written_if_fresh(self, attempt: Attempt, lock: set[tuple[str, str]]) -> str | None:
-        """Written together with others who wait; None when a year has moved on meanwhile."""
+    def _written_together(self, attempt: Attempt, lock: set[tuple[str, str]]) -> str:
+        """Read and written with others who wait. Raises Stale when a year moved on meanwhile."""
         draft = attempt(self._look)
         if isinstance(draft, str):
             return draft
-        lock |= {year[1:] for year in draft.years()}
-        return draft.reply if self._write(draft) else None
+        lock |= {year[1:] for year in draft.order.owners()}
+        self._write(draft.order)
+        return draft.reply
 
     def _written_locked(self, region: str, attempt: Attempt, lock: set[tuple[str, str]],
-                        ) -> str | None:
+                        ) -> str:
         """Read and written while the years are locked."""
         with self._statements() as connection, connection.transaction():
             store.lock_years(connection, region, sorted(lock))
             draft = attempt(Alone(connection))
             if isinstance(draft, str):
                 return draft
-            lock |= {year[1:] for year in draft.years()}
-            return draft.reply if store.write(connection, [draft.order], [draft.reply])[0] else None
+            lock |= {year[1:] for year in draft.order.owners()}
+            store.write(connection, draft.order)
+            return draft.reply
 
-    def _write_all(self, drafts: Sequence[_Draft]) -> list[bool | Exception]:
-        """What became of each draft; one that the database refuses takes no other with it."""
+    def _write_all(self, orders: Sequence[Order]) -> list[Exception | None]:
+        """Of each None, or why not; one that is stale or refused takes no other with it."""
         try:
             with self._statements() as connection:
-                return store.write(connection, [draft.order for draft in drafts],
-                                   [draft.reply for draft in drafts])
-        except (psycopg.Error, Refusal) as fault:
-            if len(drafts) == 1 or getattr(fault, "code", "") == UNAVAILABLE:
-                return [fault] * len(drafts)
-        return [self._write_all([draft])[0] for draft in drafts]
+                store.write(connection, joined(orders))
+            return [None] * len(orders)
+        except (psycopg.Error, Refusal, store.Stale) as fault:
+            if len(orders) == 1 or getattr(fault, "code", "") == UNAVAILABLE:
+                return [fault] * len(orders)
+        return [self._write_all([order])[0] for order in orders]
 
     def _written(self, region: str, lock: set[tuple[str, str]], attempt: Attempt) -> str:
         """The answer, written. `lock` learns everybody's years: a second try takes them all."""
         for number in range(ROUNDS):
             try:
-                written = self._written_if_fresh(attempt, lock) if number < OPTIMISTIC_ROUNDS \
-                    else self._written_locked(region, attempt, lock)
-                if written is not None:
-                    return written
-            except CONFLICTS:
+                if number < OPTIMISTIC_ROUNDS:
+                    return self._written_together(attempt, lock)
+                return self._written_locked(region, attempt, lock)
+            except (store.Stale, *CONFLICTS):
                 continue
             except Refusal as refusal:
                 if not isinstance(refusal.__cause__, CONFLICTS):

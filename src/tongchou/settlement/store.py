@@ -10,7 +10,10 @@ from psycopg import Connection
 
 from ..database import shard_of
 from ..errors import Refusal
+from .order import Order
 
+STALE = "TC003"
+ORDER = ("years", "answers", "settlements", "entries", "outcomes", "outbox")
 SETTLEMENT = """
 select s.setl_id, s.mdtrt_id, s.psn_no, s.year, s.kind, s.institution, s.claim, s.bill,
        s.pack_hash, s.kernel_version, s.setl_time, s.settled_by, s.known_at,
@@ -78,15 +81,23 @@ def answer_of(connection: Connection, region: str, shard: int, key: str,
     return row[0] if row else None
 
 
-def write(connection: Connection, orders: Sequence[Mapping[str, object]],
-          replies: Sequence[str]) -> list[bool]:
-    """Of each order everything or nothing, in one statement; False: what was read has moved on.
+class Stale(Exception):
+    """What was read has moved on: nothing was written, read again."""
 
-    No two orders may share a year, and no reply may have two lines.
+
+def write(connection: Connection, order: Order) -> None:
+    """Everything of the order or nothing, in one statement. Raises Stale.
+
+    A reply has no line breaks.
     """
-    done = connection.execute("select write_settlements(%s::jsonb, %s)", (
-        orjson.dumps(orders).decode(), "\n".join(replies))).fetchone()[0]
-    return [number in done for number in range(1, len(orders) + 1)]
+    rows = {name: getattr(order, name) for name in ORDER}
+    try:
+        connection.execute("select write_settlements(%s::jsonb, %s)",
+                           (orjson.dumps(rows).decode(), "\n".join(order.replies)))
+    except psycopg.Error as fault:
+        if fault.sqlstate == STALE:
+            raise Stale from None
+        raise
 
 
 def settlement(connection: Connection, region: str, shard: int, psn_no: str, setl_id: str,

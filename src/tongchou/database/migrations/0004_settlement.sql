@@ -54,101 +54,62 @@ create table outcome (
 select spread('outcome');
 select append_only('outcome');
 
--- Writes what was asked by several windows at once: of each order everything (settlements, outcomes,
--- entries, outbox rows, the answer) or nothing. Gives the numbers, from 1, of the orders written; the
--- others are stale: a year has moved on or the key is known, so the caller reads again and finds the
--- answer or computes anew. An order is one request; orders of one call touch no year in common.
+-- Writes what several windows asked for at once, everything or nothing: years move on, then answers,
+-- settlements, entries, outcomes and messages are added.
 --
--- order: {region, shard, key, body_hash (hex), outcome, at,
---   years: [{shard, psn_no, year, version, paid}],
---   settlements: [columns of settlement],
---   outcomes: [{columns of outcome, entry: as book() takes it, or null}],
---   outbox: [{outbox_id, topic, body}]}
--- `shard` on top is the shard of the request: its key and outbox rows. Members of a family who
--- share an accumulator may lie in other shards. `replies_` are the answers, a line each, in the orders'
--- order.
-create function write_settlements(orders_ jsonb, replies_ text) returns int[] language plpgsql
+-- order_: {years: [{region, shard, psn_no, year, version, paid}], by (region, shard, psn_no, year);
+--   answers: [{region, shard, key, body_hash (hex), known_at, outcome}], by (region, shard, key);
+--   settlements, outbox: [their columns]; entries: as book() takes them;
+--   outcomes: [their columns; `entry`: the place, from 1, of their entry, or null]}
+-- replies_: a line for each answer. Nobody's year may stand twice in an order.
+--
+-- SQLSTATE TC003: a year has moved on since its `version` was read, or a key is known. The caller
+-- tries each request alone, and reads again where that is stale too.
+create function write_settlements(order_ jsonb, replies_ text) returns void language plpgsql
 set plan_cache_mode = force_generic_plan as $$      -- planned once a connection, pruned when run
 declare
   replies text[] := string_to_array(replies_, E'\n');
-  good int[];
-  known int[];
-  entries_ jsonb;
+  rows_ bigint;
   seqs bigint[];
 begin
-  -- Years begin, then are locked in one order and compared; what is stale is left out from here on.
-  if orders_ @? '$[*].years[*] ? (@.version == 0)' then
-    insert into person_year select one ->> 'region', y.shard, y.psn_no, y.year, 0, '{}'
-      from jsonb_array_elements(orders_) one, jsonb_to_recordset(one -> 'years')
-        as y (shard smallint, psn_no text, year text, version bigint)
-      where y.version = 0 order by 1, 2, 3, 4 on conflict do nothing;
-  end if;
-  select array_agg(n) into good from (
-    select n from (select number::int as n, one ->> 'region' as region, y.*
-        from jsonb_array_elements(orders_) with ordinality as row (one, number),
-          jsonb_to_recordset(one -> 'years')
-            as y (shard smallint, psn_no text, year text, version bigint)
-        order by 2, 3, 4, 5) as asked
-      cross join lateral (select p.version as stands from person_year p
-        where p.region = asked.region and p.shard = asked.shard and p.psn_no = asked.psn_no
-          and p.year = asked.year for update) as now
-    group by n having bool_and(stands = asked.version)) as fresh;
-  if good is null then
-    return '{}';
-  end if;
-  with taken as (
-    insert into idempotency select one ->> 'region', (one ->> 'shard')::smallint, one ->> 'key',
-        decode(one ->> 'body_hash', 'hex'), replies[number], (one ->> 'at')::timestamptz,
-        one ->> 'outcome'
-      from jsonb_array_elements(orders_) with ordinality as row (one, number)
-      where number = any(good) and one ->> 'key' is not null order by 1, 2, 3
-      on conflict do nothing returning region, shard, key)
-  select array_agg(number) into known
-    from jsonb_array_elements(orders_) with ordinality as row (one, number)
-    where number = any(good) and one ->> 'key' is not null and not exists (
-      select from taken t where t.region = one ->> 'region' and t.key = one ->> 'key'
-        and t.shard = (one ->> 'shard')::smallint);
-  if known is not null then
-    select coalesce(array_agg(n), '{}') into good from unnest(good) n where n <> all(known);
-  end if;
-  -- Not an update: a join with what is in JSON would be planned for rows by the hundred.
-  insert into person_year as p select one ->> 'region', y.shard, y.psn_no, y.year, 1, y.paid
-    from jsonb_array_elements(orders_) with ordinality as row (one, number),
-      jsonb_to_recordset(one -> 'years') as y (shard smallint, psn_no text, year text, paid jsonb)
-    where number = any(good)
+  -- Locks, compares and moves on in one statement, for everybody in the same order of rows.
+  insert into person_year as p select y.region, y.shard, y.psn_no, y.year, y.version + 1, y.paid
+    from jsonb_to_recordset(order_ -> 'years') as y (region text, shard smallint, psn_no text,
+      year text, version bigint, paid jsonb)
+    where y.version >= 0
     on conflict (region, shard, psn_no, year) do update
-      set version = p.version + 1, paid = excluded.paid;
-  insert into settlement select one ->> 'region', r.shard, r.psn_no, r.setl_id, r.mdtrt_id, r.year,
-      r.kind, r.institution, r.claim, r.bill, r.members, r.pack_hash, r.kernel_version,
-      r.setl_time, r.settled_by, (one ->> 'at')::timestamptz
-    from jsonb_array_elements(orders_) with ordinality as row (one, number),
-      jsonb_to_recordset(one -> 'settlements') as r (shard smallint, psn_no text,
-      setl_id text, mdtrt_id text, year text, kind text, institution text, claim jsonb,
-      bill jsonb, members text[], pack_hash text, kernel_version text, setl_time timestamptz,
-      settled_by text)
-    where number = any(good);
-  insert into outbox select one ->> 'region', (one ->> 'shard')::smallint, r.outbox_id, r.topic,
-      r.body, (one ->> 'at')::timestamptz
-    from jsonb_array_elements(orders_) with ordinality as row (one, number),
-      jsonb_to_recordset(one -> 'outbox') as r (outbox_id text, topic text, body text)
-    where number = any(good);
-  select jsonb_agg(o -> 'entry' order by number, place) into entries_
-    from jsonb_array_elements(orders_) with ordinality as row (one, number),
-      jsonb_array_elements(one -> 'outcomes') with ordinality as inner_row (o, place)
-    where number = any(good) and jsonb_typeof(o -> 'entry') = 'object';
-  if entries_ is not null then
-    seqs := book(entries_);
+      set version = excluded.version, paid = excluded.paid where p.version = excluded.version - 1;
+  get diagnostics rows_ = row_count;
+  if rows_ <> jsonb_array_length(order_ -> 'years') then
+    raise exception 'a year has moved on' using errcode = 'TC003';
   end if;
-  insert into outcome select one ->> 'region', r.shard, r.psn_no, r.setl_id, r.revision, r.reason,
-      r.cause, r.result, r.person, case when jsonb_typeof(r.entry) = 'object' then
-        seqs[count(*) filter (where jsonb_typeof(r.entry) = 'object') over (order by number, place)]
-        else 0 end, (one ->> 'at')::timestamptz
-    from jsonb_array_elements(orders_) with ordinality as row (one, number),
-      jsonb_array_elements(one -> 'outcomes') with ordinality as inner_row (o, place),
-      jsonb_to_record(o) as r (shard smallint, psn_no text, setl_id text, revision int,
-        reason text, cause text, result jsonb, person jsonb, entry jsonb)
-    where number = any(good);
-  return good;
+  insert into idempotency select a.region, a.shard, a.key, decode(a.body_hash, 'hex'),
+      replies[a.place], a.known_at, a.outcome
+    from rows from (jsonb_to_recordset(order_ -> 'answers') as (region text, shard smallint,
+      key text, body_hash text, known_at timestamptz, outcome text)) with ordinality
+      as a (region, shard, key, body_hash, known_at, outcome, place)
+    on conflict do nothing;
+  get diagnostics rows_ = row_count;
+  if rows_ <> jsonb_array_length(order_ -> 'answers') then
+    raise exception 'a key is known' using errcode = 'TC003';
+  end if;
+  if order_ -> 'entries' <> '[]' then
+    seqs := book(order_ -> 'entries');
+  end if;
+  with settled as (
+    insert into settlement select r.* from jsonb_to_recordset(order_ -> 'settlements') as r (
+      region text, shard smallint, psn_no text, setl_id text, mdtrt_id text, year text, kind text,
+      institution text, claim jsonb, bill jsonb, members text[], pack_hash text,
+      kernel_version text, setl_time timestamptz, settled_by text, known_at timestamptz)),
+  told as (
+    insert into outbox select r.* from jsonb_to_recordset(order_ -> 'outbox') as r (
+      region text, shard smallint, outbox_id text, topic text, body text,
+      created_at timestamptz))
+  insert into outcome select r.region, r.shard, r.psn_no, r.setl_id, r.revision, r.reason,
+      r.cause, r.result, r.person, coalesce(seqs[r.entry], 0), r.known_at
+    from jsonb_to_recordset(order_ -> 'outcomes') as r (region text, shard smallint,
+      psn_no text, setl_id text, revision int, reason text, cause text, result jsonb,
+      person jsonb, entry int, known_at timestamptz);
 end $$;
 
 -- What settlements need to know, for several at once: of each ask, in their order, [the person as

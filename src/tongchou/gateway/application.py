@@ -1,0 +1,113 @@
+"""The gateway on HTTP (接入): one POST, one message, always HTTP 200 in the caller's form.
+
+A bare ASGI application: routing, validation and sessions of the web framework would cost more than
+the message. It takes every path under its base: base + "/" + infno, the one path for all, and the
+paths per service that some provinces have; the envelope says what is asked.
+"""
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+
+from ..errors import TongchouError
+from .refusals import declined
+from .service import Gateway, Opened, Unopened
+
+BASE = "/gateway"
+BODY_MAX_BYTES = 64 << 20
+# Larger ones are read in a thread: a file of 9101 would hold up every other message.
+LARGE_BYTES = 64 << 10
+THREADS = min(16, 6 * (os.cpu_count() or 2))
+PATH_INFNO = re.compile(rf"{BASE}/(?:[\w/]*/)?(\d{{4,6}}[A-Z]?)\Z")
+HEADERS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+JSON, FILE = b"application/json;charset=UTF-8", b"application/octet-stream"
+
+Scope = MutableMapping[str, object]
+Receive = Callable[[], Awaitable[MutableMapping[str, object]]]
+Send = Callable[[MutableMapping[str, object]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_log = structlog.get_logger("tongchou.gateway")
+
+
+class GatewayApplication:
+    """Answers what comes under `BASE`; everything else goes to the application behind it."""
+
+    def __init__(self, gateway: Gateway, behind: App, *, production: bool = False) -> None:
+        self.gateway, self._behind, self._production = gateway, behind, production
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="tongchou-gateway")
+        self._under_way: dict[tuple[str, str, str, bytes], asyncio.Future[bytes]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        path = str(scope.get("path", ""))
+        if scope["type"] != "http" or not (path == BASE or path.startswith(f"{BASE}/")):
+            await self._behind(scope, receive, send)
+            return
+        started = time.perf_counter()
+        infno, state, reply = await self._reply(scope, receive, path)
+        await send({"type": "http.response.start", "status": 200,
+                    "headers": [*HEADERS, (b"content-type", JSON if reply[:1] == b"{" else FILE),
+                                (b"content-length", str(len(reply)).encode())]})
+        await send({"type": "http.response.body", "body": reply})
+        _log.info("message", infno=infno, state=state,
+                  ms=round((time.perf_counter() - started) * 1000, 1))
+
+    async def _reply(self, scope: Scope, receive: Receive, path: str) -> tuple[str, str, bytes]:
+        """The number of the transaction, how it went, and the reply."""
+        at = self.gateway.desk.platform.clock()
+        try:
+            body = await self._body(scope, receive)
+            if self._production and scope.get("scheme") != "https":
+                raise declined("tls-required", "只接受 HTTPS 连接")
+            opened = await self._opened(scope, body, path)
+        except Unopened as unopened:
+            return "", unopened.code, unopened.reply
+        except TongchouError as error:
+            return "", error.code, self.gateway.refused(error, None, at)
+        return opened.envelope.infno, "taken in", await self._shared(opened)
+
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+        if scope["method"] != "POST":
+            raise declined("bad-envelope", "请用 POST 发送报文")
+        parts, size, more = [], 0, True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise declined("bad-envelope", "报文不完整")
+            size += len(message.get("body", b""))
+            if size > BODY_MAX_BYTES:
+                raise declined("body-too-large", f"报文超过 {BODY_MAX_BYTES >> 20} MB，请分批上传")
+            parts.append(message.get("body", b""))
+            more = bool(message.get("more_body", False))
+        return b"".join(parts)
+
+    async def _opened(self, scope: Scope, body: bytes, path: str) -> Opened:
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1").strip()
+                   for name, value in scope["headers"]}
+        match = PATH_INFNO.match(path)
+        infno = match.group(1) if match else ""
+        loop = asyncio.get_running_loop()
+        if self.gateway.desk.profiles.stale:
+            await loop.run_in_executor(self._threads, self.gateway.desk.profiles.refresh)
+        if len(body) > LARGE_BYTES:
+            return await loop.run_in_executor(self._threads, self.gateway.opened, headers, body,
+                                              infno)
+        return self.gateway.opened(headers, body, infno)
+
+    async def _shared(self, opened: Opened) -> bytes:
+        """The reply; the same message that is under way already is waited for, not done twice."""
+        key = opened.envelope.key
+        known = self._under_way.get(key)
+        if known is None:
+            known = asyncio.get_running_loop().run_in_executor(
+                self._threads, self.gateway.answered, opened)
+            self._under_way[key] = known
+            known.add_done_callback(lambda _: self._under_way.pop(key, None))
+        return await asyncio.shield(known)

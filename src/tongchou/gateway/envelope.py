@@ -1,0 +1,128 @@
+"""The envelope of every message (报文头): parsed permissively, answered strictly.
+
+Numbers come in as the text that was sent: an amount never passes through a binary fraction.
+"""
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from hashlib import sha256
+
+import orjson
+
+from .refusals import Declined, declined
+
+CHINA = timezone(timedelta(hours=8))
+INFNO_MAX, MSGID_MAX, CODE_MAX, TEXT_MAX = 10, 60, 30, 60
+EMPTY_WORDS = frozenset({"null", "NULL", "undefined"})
+_ESCAPED = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """What stands around `input`; texts are trimmed, missing ones empty."""
+
+    infno: str
+    msgid: str
+    code: str                  # fixmedins_code
+    mdtrtarea: str             # mdtrtarea_admvs 就医地
+    insuplc: str               # insuplc_admdvs 参保地
+    opter: str
+    opter_name: str
+    sign_no: str
+    input: object              # as sent: an object, a list, or nothing
+    body: bytes
+    digest: bytes
+
+    @property
+    def key(self) -> tuple[str, str, str, bytes]:
+        """What makes two messages the same one (README 6): code, msgid, infno and body."""
+        return self.code, self.msgid, self.infno, self.digest
+
+
+def read_envelope(body: bytes, path_infno: str = "") -> Envelope:
+    """The envelope of a body. Raises Declined `bad-envelope`.
+
+    `path_infno` stands in where the body has no infno, as for transactions without an envelope.
+    """
+    found = _parsed(body)
+    if not isinstance(found, dict):
+        raise declined("bad-envelope", "报文应为 JSON 对象")
+    infno = text_of(found.get("infno")) or path_infno
+    if not infno:
+        raise declined("bad-envelope", "缺少交易编号", "infno")
+    given = found["input"] if "input" in found else (
+        {name: value for name, value in found.items() if name != "infno"} if path_infno else None)
+    fields = {name: text_of(found.get(name)) for name in (
+        "msgid", "fixmedins_code", "mdtrtarea_admvs", "insuplc_admdvs", "opter", "opter_name",
+        "sign_no")}
+    limits = {"msgid": MSGID_MAX, "fixmedins_code": CODE_MAX}
+    for name, value in (("infno", infno), *fields.items()):
+        most = INFNO_MAX if name == "infno" else limits.get(name, TEXT_MAX)
+        if len(value) > most:
+            raise declined("bad-envelope", f"超过 {most} 位", name)
+    return Envelope(infno, fields["msgid"], fields["fixmedins_code"], fields["mdtrtarea_admvs"],
+                    fields["insuplc_admdvs"], fields["opter"], fields["opter_name"],
+                    fields["sign_no"], given, body, sha256(body).digest())
+
+
+def text_of(value: object) -> str:
+    """A scalar as text: trimmed, null and its spellings empty, numbers as they were written."""
+    if value is None or isinstance(value, (dict, list)):
+        return ""
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    text = str(value).strip()
+    return "" if text in EMPTY_WORDS else text
+
+
+def _parsed(body: bytes) -> object:
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = body.decode("gb18030", "replace")
+    try:
+        # Fractions stay text; whole numbers are exact anyway.
+        found = json.loads(text, parse_float=str, parse_constant=str)
+        if _ESCAPED.search(body):        # half a character, or NUL: no database holds them
+            plain = json.dumps(found, ensure_ascii=False).encode()
+            if rb"\u0000" in plain:
+                raise _unreadable()
+    except (ValueError, RecursionError):
+        raise _unreadable() from None
+    return found
+
+
+def _unreadable() -> Declined:
+    return declined("bad-envelope", "报文不是有效的 JSON（UTF-8）")
+
+
+def moment_17(moment: datetime) -> str:
+    """yyyyMMddHHmmssSSS, civil time in China."""
+    return moment.astimezone(CHINA).strftime("%Y%m%d%H%M%S%f")[:17]
+
+
+def reply_number(area: str, moment: datetime, serial: int) -> str:
+    """inf_refmsgid: area 6, time 14, serial 10."""
+    return f"{area[:6]:0<6}{moment.astimezone(CHINA):%Y%m%d%H%M%S}{serial % 10 ** 10:010d}"
+
+
+def reply_body(*, numeric: bool, wrapped: bool, infcode: int, refmsgid: str, at: str,
+               err_msg: str = "", warn_msg: str = "", output: object = None) -> bytes:
+    """The bytes of a reply, in the form the caller's profile asks for."""
+    found: dict[str, object] = {
+        "infcode": infcode if numeric else str(infcode), "inf_refmsgid": refmsgid,
+        "refmsg_time": at, "respond_time": at, "warn_msg": warn_msg, "err_msg": err_msg,
+        "cainfo": "", "signtype": "", "output": {} if output is None else output}
+    if wrapped:
+        found = {"code": 200 if infcode == 0 else 500, "type": "success" if infcode == 0
+                 else "error", "message": err_msg or "成功", "data": found}
+    return orjson.dumps(found)
+
+
+def shape_of(found: object) -> Mapping[str, object]:
+    """An input as an object: a bare list or nothing has no fields."""
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,124 @@
+"""Stays (住院): 2401 to 2405, 2301 to 2305."""
+from __future__ import annotations
+
+from ...visits import Visit
+from .. import fee_lines, settling
+from ..call import Answer, Call
+from ..reading import Row
+from ..refusals import declined
+from ..registration import (changing, check_med_type, facts_of, merged, register, registering)
+from ..settling import Bill
+from .outpatient import nothing_left
+
+KIND = "inpatient"
+WHOLE = ""                     # a stay has no batches
+MID_STAY = "1"
+
+
+def admit(call: Call) -> Answer:
+    """2401 入院办理."""
+    row = call.input.one("mdtrtinfo")
+    new, _ = register(call, row, KIND, row.need("med_type"), row.text("ipt_no"),
+                      call.input.rows("diseinfo"))
+    return Answer({"result": {"mdtrt_id": new.mdtrt_id}}, (registering(call, new),))
+
+
+def discharge(call: Call) -> Answer:
+    """2402 出院办理: the last day and the diagnoses of discharge."""
+    visit, row = call.own_visit(KIND, ("open",)), call.input.one("dscginfo")
+    end_at = row.moment("endtime") or call.now
+    if end_at < visit.begin_at:
+        raise declined("discharge-before-admission", "出院时间早于入院时间", "endtime")
+    return Answer({}, (changing(
+        call, visit, state="discharged", end_at=end_at, facts=facts_of(row),
+        disease=row.text("dise_codg") or visit.disease,
+        diagnoses=merged(visit.diagnoses, call.input.rows("diseinfo"))),))
+
+
+def change(call: Call) -> Answer:
+    """2403 住院信息变更: a diagnosis with a known diag_srt_no replaces the one there."""
+    visit, row = call.own_visit(KIND, ("open",)), call.input.one("adminfo")
+    med_type = row.text("med_type") or visit.med_type
+    check_med_type(med_type)
+    begin_at = row.moment("begntime") or visit.begin_at
+    if visit.batches and begin_at[:10] > min(one.first for one in visit.batches):
+        raise declined("admission-after-charges", "入院日期晚于已上传费用的日期", "begntime")
+    return Answer({}, (changing(
+        call, visit, med_type=med_type, begin_at=begin_at, facts=facts_of(row),
+        case_no=row.text("ipt_otp_no") or visit.case_no,
+        disease=row.text("dise_codg") or visit.disease,
+        diagnoses=merged(visit.diagnoses, call.input.rows("diseinfo"))),))
+
+
+def cancel_admission(call: Call) -> Answer:
+    """2404 入院撤销."""
+    visit = call.own_visit(KIND, ("open",))
+    nothing_left(visit)
+    return Answer({}, (changing(call, visit, state="cancelled"),))
+
+
+def cancel_discharge(call: Call) -> Answer:
+    """2405 出院撤销: not while the whole stay is settled."""
+    visit = call.own_visit(KIND, ("discharged",))
+    if visit.unsettled() is None and visit.standing() is not None:
+        raise declined("settled-visit", f"已结算，请先撤销结算 {visit.standing().setl_id}",
+                       f"mdtrt_id {visit.mdtrt_id}")
+    return Answer({}, (changing(call, visit, ("discharged",), state="open", end_at=None),))
+
+
+def charge(call: Call) -> Answer:
+    """2301 住院费用明细上传, in portions; a refund names its first line."""
+    visit, rows = call.own_visit(KIND, ("open",)), call.input.rows("feedetail")
+    lines, result = fee_lines.split_lines(call, visit, rows, WHOLE)
+    return Answer({"result": result}, (lambda connection: call.desk.visits.charge(
+        connection, call.region, visit, lines),))
+
+
+def take_back_charges(call: Call) -> Answer:
+    """2302 住院费用明细撤销: lines by number, 0000 for all that are not settled."""
+    visit = call.own_visit(KIND)
+    numbers = [row.need("feedetl_sn") for row in call.input.rows("data")]
+    if not numbers:
+        raise declined("missing-field", "缺少必填项 feedetl_sn", "data")
+    return Answer({}, (lambda connection: call.desk.visits.void(
+        connection, call.region, visit, "feedetl_sn", numbers),))
+
+
+def _bill(call: Call, row: Row, settles: bool) -> tuple[Visit, Bill]:
+    visit = call.own_visit(KIND)
+    mid_stay = row.text("mid_setl_flag") == MID_STAY
+    lines, parts, last = settling.unsettled(visit, WHOLE)
+    if settles and not mid_stay and visit.state != "discharged":
+        raise declined("not-discharged", "请先办理出院（2402），或按中途结算办理",
+                       f"mdtrt_id {visit.mdtrt_id}")
+    settling.check_stated(row, parts)
+    end = visit.end or max(row.day("dscgTime") or call.today, last)
+    if last > end:
+        raise declined("line-outside-stay", f"有 {last} 的费用，晚于出院日期 {end}", "endtime")
+    return visit, Bill(WHOLE, lines, parts, visit.begin, end, visit.med_type,
+                       "mid_stay" if mid_stay else "on_the_spot")
+
+
+def presettle(call: Call) -> Answer:
+    """2303 住院预结算, at any time of the stay."""
+    row = call.input.one()
+    visit, bill = _bill(call, row, settles=False)
+    return settling.presettle(call, visit, bill, row)
+
+
+def settle(call: Call) -> Answer:
+    """2304 住院结算, of the stay or (mid_setl_flag 1) of a portion."""
+    row = call.input.one()
+    visit, bill = _bill(call, row, settles=True)
+    return settling.settle(call, visit, bill, row)
+
+
+def cancel(call: Call) -> Answer:
+    """2305 住院结算撤销."""
+    visit = call.own_visit(KIND)
+    return settling.cancel(call, visit, call.input.one().need("setl_id"))
+
+
+HANDLERS = {"2401": admit, "2402": discharge, "2403": change, "2404": cancel_admission,
+            "2405": cancel_discharge, "2301": charge, "2302": take_back_charges,
+            "2303": presettle, "2304": settle, "2305": cancel}

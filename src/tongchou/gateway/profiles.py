@@ -1,0 +1,102 @@
+"""Dialect profiles (方言配置): how an institution's system signs, names and reads.
+
+All of them are kept in memory a few seconds: a message costs no read of its profile.
+"""
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from ..database import Database
+from ..errors import CaseError
+from ..privacy import KeyRing
+from . import profile_store
+from .nodes import DIALECTS
+
+FAMILIES = ("A", "B", "C", "E")
+STRICTNESS = ("off", "warn", "reject")
+INFCODES = ("number", "text")
+SEALED_AS = "gateway secret"
+KEPT_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How one institution speaks. `wrapped`: replies inside {"code", "type", "message", "data"}."""
+
+    code: str
+    region: str
+    family: str
+    access_key: str = ""
+    secret: str = field(default="", repr=False)
+    dialect: str = "standard"
+    infcode: str = "number"
+    wrapped: bool = False
+    strictness: str = "warn"
+    demonstration: bool = False
+
+
+class Profiles:
+    """Profiles of a database. Safe between threads."""
+
+    def __init__(self, database: Database, keys: KeyRing,
+                 monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._database, self._keys, self._monotonic = database, keys, monotonic
+        self._by_code: Mapping[str, Profile] = {}
+        self._by_key: Mapping[tuple[str, str], tuple[str, ...]] = {}
+        self._read_at: float | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def stale(self) -> bool:
+        """Whether `refresh` is due: the first time, then every few seconds."""
+        return self._read_at is None or self._monotonic() - self._read_at > KEPT_SECONDS
+
+    def refresh(self) -> None:
+        """Reads all profiles."""
+        with self._lock:
+            with self._database.connection() as connection:
+                rows = profile_store.profiles(connection)
+            found = {row["code"]: self._opened(row) for row in rows}
+            by_key: dict[tuple[str, str], list[str]] = {}
+            for one in found.values():
+                by_key.setdefault((one.family, _key_of(one)), []).append(one.code)
+            self._by_code = found
+            self._by_key = {key: tuple(codes) for key, codes in by_key.items()}
+            self._read_at = self._monotonic()
+
+    def of(self, code: str) -> Profile | None:
+        """The profile of an institution."""
+        return self._by_code.get(code)
+
+    def holders(self, family: str, key: str) -> tuple[Profile, ...]:
+        """Who signs with a key: one institution, or a group that shares a vendor's."""
+        return tuple(self._by_code[code] for code in self._by_key.get((family, key), ()))
+
+    def put(self, profile: Profile, by: str, at: object) -> None:
+        """Sets an institution's profile. Raises CaseError `bad-profile`."""
+        for name, known in (("family", FAMILIES), ("dialect", DIALECTS), ("infcode", INFCODES),
+                            ("strictness", STRICTNESS)):
+            if getattr(profile, name) not in known:
+                raise CaseError("bad-profile", f"{name} is {getattr(profile, name)!r}", name,
+                                hint=f"One of {', '.join(known)}.")
+        if (profile.family != "E") != bool(profile.secret):
+            raise CaseError("bad-profile", "families A, B and C have a secret, E has none",
+                            "secret", hint="Give it, or leave it out.")
+        sealed = self._keys.seal(profile.secret, SEALED_AS) if profile.secret else None
+        with self._database.connection() as connection:
+            profile_store.put(connection, profile_store.row_of(replace(profile, secret="")),
+                              sealed, by, at)
+        self._read_at = None
+
+    def _opened(self, row: Mapping[str, object]) -> Profile:
+        sealed = row["secret"]
+        secret = self._keys.unseal(sealed, SEALED_AS) if sealed else ""
+        return Profile(**{**row, "secret": secret})
+
+
+def _key_of(profile: Profile) -> str:
+    """What a message shows of the key: of family C it is the secret itself."""
+    return profile.secret if profile.family == "C" else profile.access_key

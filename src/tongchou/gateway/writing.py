@@ -1,0 +1,74 @@
+"""Replies as the standard wants them (报文写出): every field there, numbers as numbers.
+
+An empty number is 0, any other empty field an empty string. Amounts are exact: their text becomes
+the number of the message as it is. Misspelt keys of the standard stand beside the right ones.
+"""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+import orjson
+
+from .nodes import HERE, Field, Node, Transaction, output_names
+
+ZERO = orjson.Fragment(b"0")
+# Key of the standard -> the key that was meant (README 7). Both are served.
+MISSPELT = {"pdn_cash_pay": "psn_cash_pay", "dld_endtime": "dld_end_time"}
+
+
+def written(answer: Mapping[str, object], model: Transaction, dialect: str) -> object:
+    """The output node by node, in the names of the caller."""
+    names, found = output_names(dialect), {}
+    for node in model.outputs:
+        if node.name not in answer and not node.required:
+            continue
+        rows = _rows(answer.get(node.name), node)
+        name = names.get((model.infno, node.name), node.name)
+        if name == HERE:
+            if node.many:
+                return rows
+            found.update(rows)
+        else:
+            found[name] = rows
+    return found
+
+
+def _rows(given: object, node: Node) -> object:
+    if node.many:
+        return [_row(one, node) for one in given or ()]
+    return _row(given or {}, node)
+
+
+def _row(given: Mapping[str, object], node: Node) -> dict[str, object]:
+    row = {}
+    for name, field in node.fields.items():
+        value = given.get(name)
+        if value is None and name in MISSPELT:
+            value = given.get(MISSPELT[name])
+        row[name] = shown(value, field)
+    for wrong, right in MISSPELT.items():
+        if wrong in row and right in given:
+            row[right] = shown(given[right], Field(right, "n", 16, 2))
+    return row
+
+
+def shown(value: object, field: Field) -> object:
+    """A value in the type of its field."""
+    if field.kind == "n":
+        return _number(value)
+    if value is None:
+        return ""
+    if field.kind == "d":
+        return str(value)[:10]
+    if field.kind == "t":
+        return str(value)[:19].replace("T", " ")
+    return value if field.kind == "b" else str(value)
+
+
+def _number(value: object) -> object:
+    if value in (None, ""):
+        return ZERO
+    if isinstance(value, (int, Decimal)):
+        return orjson.Fragment(format(value, "f" if isinstance(value, Decimal) else "").encode())
+    return orjson.Fragment(str(value).encode())
