@@ -201,7 +201,7 @@ def run_sequences(database: Database, count: int) -> None:
 
 
 def test_any_sequence_leaves_what_the_plain_model_has(database: Database) -> None:
-    run_sequences(database, 500)
+    run_sequences(database, 2_000)
 
 
 @pytest.mark.long

@@ -20,7 +20,7 @@ PLAIN = Path(__file__).parents[2] / "bench" / "packs" / "peer_workload.yaml"
 REGIMES = {REGION: (str(PLAIN), None, "2023-01-01"),
            FAMILY_REGION: ("zibo/2023", "candidate", "2023-01-01")}
 WINDOWS = 8
-ROUNDS, ROUNDS_LONG = 250, 1000
+ROUNDS = 1000
 CEILING = "residents_basic"
 
 
@@ -65,11 +65,6 @@ def paid_of(window: Window, person: str, region: str = REGION) -> dict[str, int]
         return connection.execute(
             "select paid from person_year where region = %s and shard = %s and psn_no = %s",
             (region, shard_of(region, person), person)).fetchone()[0]
-
-
-@pytest.mark.long
-def test_eight_windows_a_thousand_times(window: Window) -> None:
-    eight_windows(window, ROUNDS_LONG)
 
 
 def test_eight_windows_never_pass_a_ceiling(window: Window) -> None:

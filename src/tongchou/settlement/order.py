@@ -158,6 +158,9 @@ def _postings(outcome: Outcome) -> tuple[Posting, ...]:
     institution = outcome.stored.institution
     at_window = outcome.advanced - outcome.stored.advanced
     later = outcome.difference - at_window
+    if not later:
+        return postings_of_bill(at_window.paid, at_window.person_fen, at_window.absorbed_fen,
+                                institution)
     sums: dict[tuple[str, str, str], int] = {}
     for moved, to_person in ((at_window, False), (later, True)):
         for row in postings_of_bill(moved.paid, moved.person_fen, moved.absorbed_fen,
