@@ -17,8 +17,13 @@ def own_database(server_kind: str, new_server: object) -> Iterator[Database]:
         yield database
 
 
+# What every `make test` runs; the rest takes minutes and belongs to `make test-long`.
+SHORT = {"test_what_was_acknowledged_survives_every_kill", "test_a_bill_that_came_while_it_read",
+         "test_a_recognition_is_not_missed_by_a_first_bill"}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All of it takes minutes: `make test-long` runs it."""
+    """Marks as `long` what is not in SHORT."""
     for item in items:
-        if "/torture/" in str(item.path):
+        if "/torture/" in str(item.path) and getattr(item, "originalname", "") not in SHORT:
             item.add_marker(pytest.mark.long)

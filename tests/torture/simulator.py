@@ -6,7 +6,8 @@ come from the same seed, so one number replays a run. A fault is a connection th
 statement is carried out, or after it, so that its answer is lost; the client asks again.
 
 A window inside a transaction holds its locks over its turns; windows whose next statement takes a
-lock wait then, as PostgreSQL would make them.
+lock wait then, as PostgreSQL would make them. A window whose statement another one carries out along
+with its own (组提交) rests, and takes no turn until that is done.
 """
 from __future__ import annotations
 
@@ -23,6 +24,7 @@ from settling import Window
 
 from tongchou.errors import Refusal
 from tongchou.settlement import SettlementService, body_hash
+from tongchou.settlement.together import Together, _Waiting
 
 LOCKING = ("insert", "for update", "write_settlement")
 WINDOWS_MAX = 4
@@ -44,8 +46,7 @@ class Turns:
         """Gives the turn away, and comes back when it is this window's again."""
         with self._changed:
             self.waiting[window] = statement
-            if self.running in (window, None) and len(self.waiting) == self._expected():
-                self._next()
+            self._let_go(window)
             while self.running != window:
                 self._changed.wait(30) or self._stuck(window)
             del self.waiting[window]
@@ -54,15 +55,34 @@ class Turns:
         """The window has nothing more to do."""
         with self._changed:
             self._gone.add(window)
+            self._let_go(window)
+
+    def rest(self, window: int) -> None:
+        """The window waits for another one's statement."""
+        with self._changed:
+            self._resting.add(window)
+            self._let_go(window)
+
+    def wake(self, window: int) -> None:
+        """What it waited for is done: it will want a turn again."""
+        with self._changed:
+            self._resting.discard(window)
+
+    def _let_go(self, window: int) -> None:
+        """When nobody runs and all who may are waiting, the next is chosen."""
+        if self.running == window:
+            self.running = None
+        if self.running is None and len(self.waiting) == self._expected():
             self._next()
 
     def start(self, windows: Sequence[int]) -> None:
         """Everybody waits; the first is chosen when all are here."""
         self.waiting, self._gone, self._all = {}, set(), set(windows)
+        self._resting: set[int] = set()
         self.running = None
 
     def _expected(self) -> int:
-        return len(self._all - self._gone)
+        return len(self._all - self._gone - self._resting)
 
     def _next(self) -> None:
         may = [one for one, statement in sorted(self.waiting.items())
@@ -74,6 +94,51 @@ class Turns:
 
     def _stuck(self, window: int) -> None:
         raise AssertionError(f"window {window} never got its turn: {self.waiting}, {self.holder}")
+
+
+class Rest:
+    """The lock at which a window waits for another's statement; the scheduler knows of it."""
+
+    def __init__(self, turns: Turns, window: int) -> None:
+        self._turns, self._window, self._done = turns, window, threading.Event()
+
+    def acquire(self) -> None:
+        """Waits until it is released, then for its turn."""
+        self._turns.rest(self._window)
+        assert self._done.wait(60), f"window {self._window} was forgotten"
+        self._turns.wait(self._window, "done by another")
+
+    def release(self) -> None:
+        """Lets it go on."""
+        self._turns.wake(self._window)
+        self._done.set()
+
+
+class Stepped(Together):
+    """The service's own Together, whose waiting windows take no turn."""
+
+    def __init__(self, simulator: "Simulator", of: Together) -> None:
+        super().__init__(of._work, of._apart)
+        self._simulator = simulator
+
+    def __call__(self, item: object) -> object:
+        """As the real one."""
+        mine = _Waiting(item)
+        mine.turn = Rest(self._simulator.turns, self._simulator._local.wire._window)
+        with self._guard:
+            leads = self._free > 0
+            if leads:
+                self._free -= 1
+            else:
+                self._queue.append(mine)
+        if not leads:
+            self._simulator.together += 1
+            mine.turn.acquire()
+        if not mine.answered:
+            self._lead(mine)
+        if mine.fault is not None:
+            raise mine.fault
+        return mine.answer
 
 
 def _locks(statement: str) -> bool:
@@ -138,13 +203,15 @@ class Simulator:
     """Runs histories on a window's database; threads and connections are kept between them."""
 
     def __init__(self, window: Window, faults: float = 0.0) -> None:
-        self.window, self.faults, self.broken = window, faults, 0
+        self.window, self.faults, self.broken, self.together = window, faults, 0, 0
         self.dice, self.turns = random.Random(0), Turns(random.Random(0), 0)
         self._local = threading.local()
         self._threads = [ThreadPoolExecutor(1) for _ in range(WINDOWS_MAX)]
         self._wires = [Wire(self, number, self._connected()) for number in range(WINDOWS_MAX)]
         self.service = SettlementService(self._connect, window.regimes, window.people,
                                          window.tick, window.service.new_id)
+        self.service._write = Stepped(self, self.service._write)
+        self.service._look._together = Stepped(self, self.service._look._together)
 
     def _connected(self) -> psycopg.Connection:
         real = psycopg.connect(self.window.database.url)

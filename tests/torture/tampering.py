@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import psycopg
 
-TABLES = ("settlement", "outcome", "journal_entry", "posting", "person_year", "chain", "day_close",
+TABLES = ("settlement", "outcome", "journal_entry", "person_year", "chain", "day_close",
           "idempotency", "outbox", "pack_version", "regime")
 COLUMNS = """
 select a.attname, format_type(a.atttypid, a.atttypmod) from pg_attribute a
@@ -16,7 +16,7 @@ CHANGED = {
     "bytea": "set_byte({c}, 0, get_byte({c}, 0) # 1)",
     "bigint": "{c} + 1", "integer": "{c} + 1", "smallint": "{c} + 1",
     "date": "{c} - 1", "timestamp with time zone": "{c} + interval '1 microsecond'",
-    "text[]": "array_append({c}, 'somebody')",
+    "text[]": "array_append({c}, 'somebody')", "bigint[]": "array_append({c}, 5)",
     "daterange": "daterange(lower({c}), lower({c}) + 3650)"}
 
 

@@ -81,11 +81,17 @@ class Torture:
             self.service.wait()
             self.service = self.start()
         else:
-            number = self.backend() if victim == "backend" else self.database.server.pid()
-            if number is None:
-                return
-            os.kill(number, signal.SIGKILL)
+            find = self.backend if victim == "backend" else self.database.server.pid
+            os.kill(self.found(find), signal.SIGKILL)
         self.killed[victim] += 1
+
+    def found(self, find: Callable[[], int | None]) -> int:
+        """A process that is there, or will be: a service that starts has no connection yet."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while (number := find()) is None:
+            assert time.monotonic() < end, "nobody is there to be killed"
+            time.sleep(0.02)
+        return number
 
     def backend(self) -> int | None:
         """A connection of the service, one at work before one that waits."""
