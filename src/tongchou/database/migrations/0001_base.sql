@@ -12,12 +12,13 @@ exception when duplicate_object then null;
 end $$;
 grant usage on schema public to tongchou_service;
 
--- Spreads a table partitioned by hash (region, shard) over eight parts. Rows up to 8 kB stay whole:
--- compressing the answers of settlements cost as much as writing them.
+-- Spreads a table partitioned by hash (region, shard) over four parts: a plan opens every part it
+-- may need, so each part costs every reader. Rows up to 8 kB stay whole: compressing the answers of
+-- settlements cost as much as writing them.
 create function spread(parent text) returns void language plpgsql as $$
 begin
-  for part in 0..7 loop
-    execute format('create table %I partition of %I for values with (modulus 8, remainder %s) '
+  for part in 0..3 loop
+    execute format('create table %I partition of %I for values with (modulus 4, remainder %s) '
                    'with (toast_tuple_target = 8160)', parent || '_p' || part, parent, part);
   end loop;
 end $$;
@@ -25,7 +26,7 @@ end $$;
 -- An exclusion constraint on every part: PostgreSQL 15 takes none on the parent.
 create function exclude_overlap(parent text, rule text) returns void language plpgsql as $$
 begin
-  for part in 0..7 loop
+  for part in 0..3 loop
     execute format('alter table %I add constraint %I exclude using gist (%s)',
                    parent || '_p' || part, parent || '_overlap_p' || part, rule);
   end loop;

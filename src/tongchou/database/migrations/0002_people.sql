@@ -279,7 +279,7 @@ return known_at <= moment and (retracted_at is null or retracted_at > moment);
 -- Everything a settlement asks about people, as believed at a moment; people nobody knows of have
 -- no row. Days are text, `from` and `to` both included, null where open. `lateral ... offset 0`
 -- here and below: each person is looked up by key, whatever the planner believes of a table just filled;
--- and one plan is kept: eight tables in eight parts take longer to plan than to read.
+-- and one plan is kept: eight tables in four parts take longer to plan than to read.
 create function person_contexts(regions text[], shards smallint[], numbers text[],
                                 moment timestamptz)
 returns table (region_ text, shard_ smallint, number_ text, context_ jsonb)
