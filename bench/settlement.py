@@ -151,15 +151,16 @@ def tree_seconds(root: int) -> float:
 
 # --- over HTTP ------------------------------------------------------------------------------------
 @contextmanager
-def served(data: Path) -> Iterator[tuple[int, int]]:
-    """`tongchou serve` in a process of its own on our folder: port and process number."""
+def served(data: Path, processes: int = 2) -> Iterator[tuple[int, int]]:
+    """`tongchou serve` in processes of its own on our folder: port and number of the first."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     code = "import sys; from tongchou.cli.main import run; sys.exit(run(sys.argv[1:]))"
     with (data / "serve.log").open("w") as log:
         server = subprocess.Popen([sys.executable, "-c", code, "serve", "--no-demo", "--data",
-                                   str(data), "--port", str(port)], stdout=log, stderr=log)
+                                   str(data), "--port", str(port), "--processes",
+                                   str(processes)], stdout=log, stderr=log)
     try:
         _wait_until_ready(port, server, data / "serve.log")
         yield port, server.pid

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -29,6 +31,7 @@ from .gateway import (Desk, Gateway, GatewayApplication, Profiles,
 from .ledger import clearing_file, read_calendar, read_rules
 from .platform import Platform, Round, Sender, receiver_of
 from .privacy import KEY_FILE_VARIABLE, open_keys
+from .processes import Others, end_with, first_process, shared_socket
 from .settlement.manual import manual_file, read_manual_rules
 from .visits import Visits
 
@@ -40,6 +43,7 @@ MANUAL_VARIABLE = "TONGCHOU_MANUAL"
 # Who is told of settlements, and the bearer token that goes along; nobody when it is not set.
 OUTBOX_VARIABLE, OUTBOX_TOKEN_VARIABLE = "TONGCHOU_OUTBOX_URL", "TONGCHOU_OUTBOX_TOKEN"
 SHUTDOWN_SECONDS = 25
+COMMAND = "import sys; from tongchou.cli.main import run; sys.exit(run(sys.argv[1:]))"
 DEMONSTRATION = "tongchou.demo_city"
 WARMING_CASE = "three_bills_of_a_year.yaml"
 
@@ -55,6 +59,7 @@ class Options:
     port: int = 8000
     production: bool = False
     demonstration: bool = True
+    processes: int = 1
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
 
@@ -109,19 +114,43 @@ class Server:
             access_log=False, server_header=False,
             proxy_headers=bool(proxy), forwarded_allow_ips=proxy or None,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS, lifespan="on")
-        threading.Thread(target=self._prepare, name="tongchou-prepare", daemon=True).start()
-        if self.sender is not None:
-            self.sender.start()
-        _log.info("listening", host=options.host, port=options.port,
-                  production=options.production, outbox=self.sender is not None)
+        served = uvicorn.Server(config)
         # uvicorn ends gracefully, then raises the signal again: without a handler that would end
         # the process before the database is closed.
         signal.signal(signal.SIGTERM, lambda *_: None)
+        others = None
         try:
-            uvicorn.Server(config).run()
+            sockets = [shared_socket(options.host, options.port)] if options.processes > 1 else None
+            if (first := first_process()) is not None:
+                self._prepare()               # it listens when it can settle
+                end_with(first, lambda: setattr(served, "should_exit", True))
+            else:
+                threading.Thread(target=self._prepare, name="tongchou-prepare",
+                                 daemon=True).start()
+                others = self._others(sockets)
+            if self.sender is not None and first is None:
+                self.sender.start()
+            _log.info("listening", host=options.host, port=options.port, number=os.getpid(),
+                      production=options.production, outbox=self.sender is not None)
+            served.run(sockets)
         finally:
+            if others is not None:
+                others.stop()
             self.close()
             _log.info("stopped")
+
+    def _others(self, sockets: list[socket.socket] | None) -> Others | None:
+        """The processes beside this one, started; None where it stays alone."""
+        options = self.options
+        if sockets is None:
+            return None
+        port = sockets[0].getsockname()[1]
+        found = Others([sys.executable, "-c", COMMAND, "serve", "--no-demo", "--host", options.host,
+                        "--port", str(port), "--data", str(options.data), "--processes",
+                        str(options.processes), *(["--production"] if options.production else [])],
+                       options.processes - 1)
+        found.start()
+        return found
 
     def application(self, settings: Settings) -> GatewayApplication:
         """The gateway for hospitals, and behind it the platform's own interface."""

@@ -105,6 +105,26 @@ def test_items_of_the_catalogue_in_pages(client: TestClient, signed: Signed, tow
     assert {**some, "edition": one["edition"]} == one
 
 
+# --- areas of filings -----------------------------------------------------------------------------
+def test_a_filing_covers_the_counties_of_its_city(client: TestClient, signed: Signed, town: Town,
+                                                  ) -> None:
+    """Six digits of a city, as people write it, hold for a hospital in one of its districts."""
+    number = town.person()
+    path = f"{BASE}/persons/{number}/away-filings"
+    filing = {"place": "outside", "area": "330100", "kind": "working", "from": "2024-01-01",
+              "why": "备案"}
+    reply = client.post(path, json=filing, headers=signed("clerk"))
+    assert reply.status_code == 201, reply.text
+    stored = client.get(path, headers=signed("clerk")).json()["away-filings"]
+    assert [one["area"] for one in stored] == ["3301"]
+    for change, code in (({"area": "160000"}, "bad-field"), ({"area": "330"}, "bad-field"),
+                         ({"area": "520100"}, "area-contradicts"),
+                         ({"place": "province"}, "area-contradicts")):
+        refused = client.post(path, json={**filing, "from": "2025-01-01", **change},
+                              headers=signed("clerk"))
+        assert refused.json()["error"]["code"] == code, (change, refused.text)
+
+
 # --- closed days ----------------------------------------------------------------------------------
 def test_closed_days_their_lines_and_reconciliation(client: TestClient, signed: Signed, town: Town,
                                                     ) -> None:

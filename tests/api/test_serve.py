@@ -9,7 +9,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -108,3 +108,46 @@ def test_the_first_administrator_and_no_demonstration_in_production(tmp_path: Pa
     with pytest.raises(Refusal) as refused:
         Server.open(options)
     assert refused.value.code == "not-for-production"
+
+
+def test_processes_answer_together_and_end_together(tmp_path: Path) -> None:
+    port, log = free_port(), tmp_path / "log"
+    with log.open("w") as lines:
+        first = subprocess.Popen(command("serve", "--port", port, "--data", tmp_path / "data",
+                                         "--no-demo", "--processes", 2), env=PLAIN,
+                                 stdout=lines, stderr=lines)
+    try:
+        wait_for(lambda: len(listening(log)) == 2, log)
+        other = next(number for number in listening(log) if number != first.pid)
+        os.kill(other, signal.SIGKILL)
+        wait_for(lambda: len(listening(log)) == 3 and ready(port), log)
+        assert sum(answered(port, "/healthz") for _ in range(20)) == 20
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as reply:
+            figures = reply.read().decode()
+        counted = next(line for line in figures.splitlines() if 'route="/healthz"' in line)
+        assert float(counted.split()[-1]) == 20, counted       # of both, added up
+        if first.poll() is None:
+            first.send_signal(signal.SIGKILL)                  # not even told to end
+        wait_for(lambda: not ready(port) and not list(
+            (tmp_path / "data").glob("*/postmaster.pid")), log)
+    finally:
+        first.kill()
+        first.wait()
+
+
+def listening(log: Path) -> list[int]:
+    """Numbers of the processes that began to listen."""
+    found = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+    return [line["number"] for line in found if line["event"] == "listening"]
+
+
+def answered(port: int, path: str) -> bool:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as reply:
+        return reply.status == 200
+
+
+def wait_for(what: Callable[[], bool], log: Path) -> None:
+    began = time.monotonic()
+    while not what():
+        assert time.monotonic() - began < READY_SECONDS, log.read_text()
+        time.sleep(0.1)

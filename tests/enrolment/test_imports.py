@@ -155,6 +155,35 @@ def test_statuses_certificates_and_the_rest(load: Callable) -> None:
     assert not found.referrals[0].registered_by
 
 
+STATUS = ["证件号码", "身份", "起始日期", "终止日期", "认定部门"]
+
+
+@pytest.mark.clause("BJ-07")
+def test_each_office_sends_its_list_and_they_are_kept_apart(load: Callable, tmp_path: Path) -> None:
+    """Civil affairs names assistance clients, the poverty office the registered poor; each list is
+    compared with what is recorded from that office, and with nothing else."""
+    people(load, 1, 2, 3, 4)
+    load("statuses", STATUS, [number(1), "allowance", "2024-01-01", "", "民政局"],
+         [number(2), "allowance", "2024-01-01", "", "民政局"],
+         [number(2), "registered_poor", "2024-01-01", "", "扶贫办"],
+         [number(3), "registered_poor", "2024-01-01", "2024-06-30", "扶贫办"],
+         [number(4), "allowance", "2024-01-01", "", "残联"])
+    nobody = number(9)
+    path = write(tmp_path / "list.csv", [["证件号码", "姓名"], [number(2), "乙"], [number(3), "丙"],
+                                         [nobody, "某某"], ["12", "丁"]])
+
+    def compared(code: str, source: str, day: str) -> tuple[int, list[str], int]:
+        found = reports.compare_list(load.service, path, REGION, code, source, day, "auditor")
+        assert number(1) not in json.dumps(found.as_dict(), ensure_ascii=False)
+        return found.both, [one.state for one in found.only_list], len(found.only_here)
+
+    left, new = ["not_registered", "unreadable"], "not_recorded"
+    assert compared("allowance", "民政局", "2024-03-01") == (1, [new, *left], 1)
+    assert compared("registered_poor", "扶贫办", "2024-03-01") == (2, left, 0)
+    assert compared("registered_poor", "扶贫办", "2024-07-01") == (1, [new, *left], 0)
+    assert compared("registered_poor", "民政局", "2024-03-01") == (0, [new, new, *left], 0)
+
+
 def test_institutions_and_designations(load: Callable) -> None:
     heads = [column.zh for column in KINDS["institutions"].columns]
     rows = [heads, ["H1", "第一医院", "三级", "tcm；provincial_1", "统筹区内", "999901",
@@ -295,50 +324,3 @@ def test_enrolled_in_two_regions(load: Callable, tmp_path: Path) -> None:
     found = reports.insured_twice(load.service, "2024-04-01", "auditor")
     assert [(one["region"], one["insutype"]) for one in found[0]["covers"]] \
         == [(REGION, "390"), ("999902", "310")] and len(found) == 1
-
-
-# --- rules of the area ---
-RULE = ["规则", "取值", "来源", "起始日期", "终止日期"]
-SPLIT = '{"unknown_item": "class_c", "tolerance_fen": 1, "unrated_level": "1"}'
-STRICT = '{"unknown_item": "refuse", "tolerance_fen": 0, "unrated_level": "2"}'
-
-
-def test_rules_of_the_area_are_imported_with_their_days(load: Callable) -> None:
-    rows = [["bill_split", SPLIT, "文件1号", "2024-01-01", "2024-12-31"],
-            ["费用拆分口径", STRICT, "文件2号", "2025-01-01", ""],
-            ["newborn", '{"months": 3}', "文件1号", "2024-01-01", ""]]
-    assert counts(load("rules", RULE, *rows)) == (3, 0, 0, 0)
-    assert counts(load("rules", RULE, *rows)) == (0, 0, 3, 0)
-    on = load.service.rules
-    assert on(REGION, "2024-12-31").values["bill_split"][0]["unknown_item"] == "class_c"
-    assert on(REGION, "2025-01-01").values["bill_split"][0]["unrated_level"] == "2"
-    assert on(REGION, "2025-01-01").values["newborn"] == ({"months": 3}, "ZB-38")
-    assert "bill_split" not in on(REGION, "2023-12-31").values
-
-
-def test_a_rule_that_contradicts_is_refused_until_it_is_a_correction(load: Callable) -> None:
-    load("rules", RULE, ["bill_split", SPLIT, "文件1号", "2024-01-01", ""])
-    other = ["bill_split", STRICT, "文件1号", "2024-01-01", ""]
-    assert codes(load("rules", RULE, other)) == [(2, "value", "differs")]
-    assert codes(load("rules", RULE, [*other[:3], "2024-06-01", ""])) == [
-        (2, "from", "rule-overlaps")]
-    assert counts(load("rules", RULE, other, correct=True)) == (0, 1, 0, 0)
-    found = load.service.rules(REGION, "2024-06-01").values["bill_split"][0]
-    assert found == json.loads(STRICT)
-
-
-@pytest.mark.parametrize(("name", "value", "code"), [
-    ("bill_split", "", "bad-rule"), ("bill_split", "[]", "bad-rule"),
-    ("bill_split", "{", "bad-rule"), ("bill_split", "[" * 10_000, "bad-rule"),
-    ("bill_split", '{"unknown_item": "refuse"}', "bad-rule"),
-    ("bill_split", SPLIT.replace("1,", "101,"), "bad-rule"),
-    ("bill_split", SPLIT.replace("1,", "-1,"), "bad-rule"),
-    ("bill_split", SPLIT.replace("1,", "true,"), "bad-rule"),
-    ("bill_split", SPLIT.replace("1,", "0.5,"), "bad-rule"),
-    ("bill_split", SPLIT.replace("class_c", "ignore"), "bad-rule"),
-    ("bill_split", SPLIT.replace('"1"}', '"none"}'), "bad-rule"),
-    ("bill_split", SPLIT.replace("}", ', "more": 1}'), "bad-rule"),
-    ("no_such_rule", SPLIT, "unknown-code"), ("", SPLIT, "missing-field")])
-def test_a_rule_that_cannot_be_is_refused(load: Callable, name: str, value: str, code: str) -> None:
-    found = codes(load("rules", RULE, [name, value, "文件", "2024-01-01", ""]))
-    assert [row[2] for row in found] == [code]

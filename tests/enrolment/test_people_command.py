@@ -55,6 +55,10 @@ def test_from_a_template_to_a_check(call: Callable, where: list[object], tmp_pat
     assert code == 0 and '"insutype": "390"' in out
     code, out, _ = call("people", "missing", "--region", "999901", "--status", "2302", *where)
     assert code == 0 and out.startswith("0 not insured")
+    compare = ("people", "compare", people, "--region", "999901", "--source", "民政局", *where)
+    code, out, _ = call(*compare, "--status", "2302")
+    assert code == 1 and "2 to be recorded" in out and "not_recorded" in out, out
+    assert call(*compare, "--status", "rich")[0] == 2
     code, out, _ = call("people", "duplicates", *where, "--json")
     assert (code, out) == (0, [])
 

@@ -124,7 +124,8 @@ TAMPERED: dict[str, tuple[Tamper, int, str]] = {
         "institutions = institutions[1:5], amounts = amounts[1:5] "
         f"where {CHAIN} and seq = 6"), 6, "posting 6"),
     "a posting more": (statement(
-        "update journal_entry set accounts = array_append(accounts, 'bank'), funds = array_append(funds, 'x'), "
+        "update journal_entry set accounts = array_append(accounts, 'bank'), "
+        "funds = array_append(funds, 'x'), "
         "institutions = array_append(institutions, ''), amounts = amounts || 5::bigint "
         f"where {CHAIN} and seq = 6"), 6, "posting 7"),
     "the evidence of what was settled": (statement(

@@ -6,8 +6,8 @@ come from the same seed, so one number replays a run. A fault is a connection th
 statement is carried out, or after it, so that its answer is lost; the client asks again.
 
 A window inside a transaction holds its locks over its turns; windows whose next statement takes a
-lock wait then, as PostgreSQL would make them. A window whose statement another one carries out along
-with its own (组提交) rests, and takes no turn until that is done.
+lock wait then, as PostgreSQL would make them. A window whose statement another one carries out
+along with its own (组提交) rests, and takes no turn until that is done.
 """
 from __future__ import annotations
 

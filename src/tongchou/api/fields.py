@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from fastapi import Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from ..enrolment import entry
 from ..ledger import CHINA_TIME
 from ..terms import INSURANCE, LEVELS, PLACES
 
@@ -63,6 +64,14 @@ def _not_blank(text: str) -> str:
     return text
 
 
+def _known_area(text: str) -> str:
+    try:
+        entry.area_of("area", text)
+    except entry.Fault as fault:
+        raise ValueError(f"{fault.en} ({fault.zh})") from None
+    return text
+
+
 # Text without control characters: a NUL has no place in a database, a line end none in a log.
 PLAIN = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 
@@ -95,6 +104,9 @@ Month = Annotated[str, Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description=
                              examples=["2023-03"])]
 Year = Annotated[str, Field(pattern=r"^[0-9]{4}(-[0-9]{2}-[0-9]{2}:[a-z_]+)?$",
                             description="政策年度 policy year", examples=["2023"])]
+AreaCode = Annotated[str, Field(pattern="^(([0-9]{2}){1,3})?$", examples=["330100"],
+                                description="行政区划代码 area code, 2, 4 or 6 digits"),
+                     AfterValidator(_known_area)]
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=PLAIN),
                  AfterValidator(_not_blank)]
 Text = Annotated[str, Field(max_length=500, pattern=PLAIN)]

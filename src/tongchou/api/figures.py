@@ -1,10 +1,13 @@
 """Figures for Prometheus (指标): requests by route and status, how long they took. No persons."""
 from __future__ import annotations
 
+import os
 from datetime import datetime
 
-from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram,
+                               generate_latest, multiprocess)
 
+FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 BUCKETS_S = (.002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10)
@@ -16,8 +19,10 @@ _SECONDS = Histogram("tongchou_http_request_seconds", "Time from request to repl
 _SENT = Counter("tongchou_outbox_sent_total", "Messages the receiver has taken.")
 _NOT_SENT = Counter("tongchou_outbox_failures_total", "Looks at the outbox that ended early.",
                     ["reason"])
-_WAITING = Gauge("tongchou_outbox_waiting", "Messages that wait, as this process saw last.")
-_OLDEST = Gauge("tongchou_outbox_oldest_seconds", "How long the oldest of them has waited.")
+_WAITING = Gauge("tongchou_outbox_waiting", "Messages that wait, as this process saw last.",
+                 multiprocess_mode="mostrecent")
+_OLDEST = Gauge("tongchou_outbox_oldest_seconds", "How long the oldest of them has waited.",
+                multiprocess_mode="mostrecent")
 _KNOWN: dict[tuple[str, str, int], tuple[object, object]] = {}
 
 
@@ -43,5 +48,9 @@ def outbox(sent: int, waiting: int, oldest: datetime | None, now: datetime, reas
 
 
 def page() -> bytes:
-    """All figures of this process, in Prometheus' text form."""
-    return generate_latest()
+    """All figures, of all processes that serve together, in Prometheus' text form."""
+    if not os.environ.get(FOLDER_VARIABLE):
+        return generate_latest()
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)
+    return generate_latest(registry)

@@ -9,8 +9,8 @@ from pydantic import Field
 from starlette.responses import Response
 
 from ..enrolment import RULES, Designation, Institution, area_store
-from .fields import (OUTSIDE, PLAIN, Code, Day, InstitutionCode, Level, Name, Place, Reason,
-                     Spanned, today)
+from .fields import (OUTSIDE, PLAIN, AreaCode, Code, Day, InstitutionCode, Level, Name, Place,
+                     Reason, Spanned, today)
 from .gate import Caller, may
 from .people_models import From, To
 from .fact_routes import Service
@@ -32,7 +32,7 @@ class NewInstitution(Spanned):
     level: Level
     tags: Annotated[list[Code], Field(max_length=20)] = []
     place: Place = "local"
-    county: Annotated[str, Field(pattern="^([0-9]{6})?$")] = ""
+    county: Annotated[AreaCode, Field(pattern="^([0-9]{6})?$")] = ""
     first: From
     last: To = None
     why: Reason

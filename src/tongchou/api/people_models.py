@@ -10,10 +10,10 @@ from pydantic import Field
 
 from ..enrolment import (CERTIFICATE_KINDS, AwayFiling, ChronicCertificate, Coverage, Document,
                          IdentityFault, Membership, NewPerson, NotEnrolled, Referral, Status,
-                         read_document, refused)
+                         entry, read_document, refused)
 from ..terms import PERSONS, STATUSES
-from .fields import (Body, Code, Day, Evidence, Identifier, InstitutionCode, Insurance, Name,
-                     Phone, Reason, Sex, Spanned, Text)
+from .fields import (AreaCode, Body, Code, Day, Evidence, Identifier, InstitutionCode, Insurance,
+                     Name, Phone, Reason, Sex, Spanned, Text)
 
 From = Annotated[Day, Field(alias="from")]
 To = Annotated[Day | None, Field(alias="to")]
@@ -167,14 +167,15 @@ class NewAwayFiling(Fact):
     """异地就医备案 a filing for care away from home (BJ-66)."""
 
     place: Literal["province", "outside"]
-    area: Annotated[str, Field(pattern="^[0-9]{0,6}$")] = ""
+    area: AreaCode = ""
     kind: Literal["settled", "resident", "working", "referred", "other"]
     first: From
     last: To = None
 
     def fact(self) -> AwayFiling:
         """As enrolment takes it."""
-        return AwayFiling(self.place, self.area, self.kind, self.first, self.last or "")
+        return AwayFiling(self.place, entry.area_of("area", self.area), self.kind, self.first,
+                          self.last or "")
 
 
 class NewNotEnrolled(Fact):

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Annotated
@@ -12,8 +11,7 @@ import typer
 
 from ..errors import CaseError
 from . import output
-
-SHOWN_AFTER_SECONDS = 2.0
+from .progress import Bar
 
 
 def batch(
@@ -49,7 +47,7 @@ def batch(
                         "list` shows the shipped ones.")
     bound = load_pack(name, profile or read.profile or None, beside)
     from ..claims import stream
-    with _Bar(sys.stderr.isatty() and not as_json) as bar:
+    with Bar(sys.stderr.isatty() and not as_json) as bar:
         made = stream.settle_files(bound, claims, out, read, threads or _cores(), bar.show)
     if excel is not None:
         from ..claims.excel import write_workbook
@@ -89,31 +87,3 @@ def _say(made: dict[str, object]) -> None:
                     f"{made['rejects']}:")
         for found in made["reasons"]:
             output.line(f"  {found['rows']:,} x {found['code']}: {found['reason']}")
-
-
-class _Bar:
-    """A progress bar on standard error that appears only when a run takes a while."""
-
-    def __init__(self, wanted: bool) -> None:
-        self._wanted, self._begun = wanted, time.monotonic()
-        self._bar, self._tasks = None, {}
-
-    def __enter__(self) -> "_Bar":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def show(self, stage: str, done: int, of: int) -> None:
-        """Moves the bar of a stage."""
-        if not self._wanted or time.monotonic() - self._begun < SHOWN_AFTER_SECONDS:
-            return
-        if self._bar is None:
-            from rich.console import Console
-            from rich.progress import Progress
-            self._bar = Progress(console=Console(stderr=True), transient=True)
-            self._bar.start()
-        if stage not in self._tasks:
-            self._tasks[stage] = self._bar.add_task(stage)
-        self._bar.update(self._tasks[stage], completed=done, total=of)

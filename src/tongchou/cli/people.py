@@ -168,6 +168,34 @@ def check(file: Annotated[Path, typer.Argument(metavar="FILE", help="A list with
         raise typer.Exit(1)
 
 
+@people.command("compare")
+def compare(file: Annotated[Path, typer.Argument(metavar="FILE", help="The list an office keeps, "
+                                                 "with 证件号码; nothing of it is stored.")],
+            region: Region,
+            status: Annotated[str, typer.Option(help="The status it is a list of.")],
+            source: Annotated[str, typer.Option(help="The office 认定部门, as recorded.")],
+            day: Day = "", role: Role = "auditor", url: Url = None, data: Data = DATA,
+            as_json: AsJson = False) -> None:
+    """An office's list of a status against what is recorded from it (BJ-07): who is to be
+    recorded, whose status has gone from the list. Exit code 1 when they differ."""
+    from ..enrolment import reports
+    with _service(url, data) as service:
+        found = reports.compare_list(service, file, region, _status(status), source, _day(day),
+                                     role)
+    if as_json:
+        output.json_object(found.as_dict())
+    for one in found.only_list if not as_json else ():
+        output.line(f"row {one.row}: {one.certno} {one.psn_name} {one.state} "
+                    f"{reports.STATES[one.state]} {one.why}".rstrip())
+    for one in found.only_here if not as_json else ():
+        output.line(f"{one['psn_no']}  {one['psn_name']}  gone from the list 名单已无")
+    if not as_json:
+        output.line(f"{found.both:,} on both, {len(found.only_list):,} to be recorded (应登记), "
+                    f"{len(found.only_here):,} gone (应核销)")
+    if not found.equal:
+        raise typer.Exit(1)
+
+
 @people.command("missing")
 def missing(region: Region,
             status: Annotated[list[str], typer.Option(help="A status, such as registered_poor; "
@@ -175,12 +203,8 @@ def missing(region: Region,
             day: Day = "", role: Role = "auditor", url: Url = None, data: Data = DATA,
             as_json: AsJson = False) -> None:
     """People with a status and no cover on a day, with the reason of the ledger (BJ-05)."""
-    from ..enrolment import entry, reports
-    try:
-        codes = [entry.status_name_of("status", one) for one in status]
-    except entry.Fault as fault:
-        raise CaseError(fault.code, f"{fault.en} ({fault.zh})", "--status",
-                        hint=fault.hint_en) from None
+    from ..enrolment import reports
+    codes = [_status(one) for one in status]
     with _service(url, data) as service:
         found = reports.not_enrolled(service, region, codes, _day(day), role)
     if as_json:
@@ -268,6 +292,15 @@ def _six_digits(region: str) -> str:
         raise CaseError("bad-region", f"{region!r} is not six digits (统筹区代码应为6位数字)",
                         "--region", hint="Write the area code, such as 999901.")
     return region
+
+
+def _status(text: str) -> str:
+    from ..enrolment import entry
+    try:
+        return entry.status_name_of("status", text)
+    except entry.Fault as fault:
+        raise CaseError(fault.code, f"{fault.en} ({fault.zh})", "--status",
+                        hint=fault.hint_en) from None
 
 
 def _day(text: str) -> str:

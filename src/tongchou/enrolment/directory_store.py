@@ -104,6 +104,16 @@ def without_cover(connection: psycopg.Connection, region: str, codes: Sequence[s
     yield from rows
 
 
+def recognised_by(connection: psycopg.Connection, region: str, code: str, source: str, day: str,
+                  ) -> list[str]:
+    """Numbers of people who have a status on a day as one office recognised it (BJ-07)."""
+    rows = connection.execute(
+        "select distinct psn_no from status where region = %s and code = %s and source = %s "
+        "and retracted_at is null and during @> %s::date order by psn_no",
+        [region, code, source, day])
+    return [number for number, in rows]
+
+
 def insured_in_several(connection: psycopg.Connection, day: str,
                        ) -> Iterator[tuple[list[str], list[str], list[str]]]:
     """(regions, psn_nos, insutypes) of every document whose holders are insured more than once on

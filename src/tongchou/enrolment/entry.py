@@ -14,7 +14,8 @@ from datetime import date
 
 from ..terms import INSURANCE, LEVELS, PERSONS, PLACES, STATUSES, person_of
 from .area import known_status
-from .model import DESIGNATIONS, DIRECTIONS, FILINGS
+from .identity import PROVINCES
+from .model import DESIGNATIONS, DIRECTIONS, FILINGS, AwayFiling
 
 OPEN_ENDS = frozenset({"", "长期", "至今", "无", "-", "9999-12-31"})
 YES, NO = frozenset({"是", "1", "y", "yes", "true", "已联网"}), frozenset(
@@ -23,6 +24,7 @@ SEX_WORDS = {"男": "1", "女": "2", "男性": "1", "女性": "2", "1": "1", "2"
              "0": "9", "未知": "9", "未说明": "9", "male": "1", "female": "2"}
 TEXT_MAX = 200
 FACT_MAX = 10 ** 6
+EXAMPLE_PROVINCE = "99"         # areas of examples: no province has it
 _YEARS = range(1850, 2200)
 _DAY = re.compile(r"(\d{4})(?:-|/|\.|年)(\d{1,2})(?:-|/|\.|月)(\d{1,2})日?(?:[T ]00:00(?::00)?)?\Z")
 _DAY8 = re.compile(r"(\d{4})(\d{2})(\d{2})\Z")
@@ -127,6 +129,45 @@ def code_of(field: str, text: str, needed: bool = True) -> str:
                     "不是编码" if plain else "缺编码", "not a code" if plain else "it is missing",
                     "填编码，不填名称。", "Write the code, not the name.")
     return plain
+
+
+def area_of(field: str, text: str) -> str:
+    """An administrative area (行政区划代码): 2, 4 or 6 digits of a province there is, without the
+    `00` at its end, so that it begins every code of the area; "" is anywhere."""
+    plain = unicodedata.normalize("NFKC", text).strip()
+    if not plain:
+        return ""
+    if not re.fullmatch(r"([0-9]{2}){1,3}", plain, re.ASCII):
+        raise Fault(field, "bad-code", "应为 2、4 或 6 位行政区划代码",
+                    "2, 4 or 6 digits of an area code", "例如 330100，可留空。",
+                    "Such as 330100, or leave it empty.")
+    if plain[:2] not in PROVINCES and plain[:2] != EXAMPLE_PROVINCE:
+        raise Fault(field, "unknown-area", f"没有以 {plain[:2]} 开头的省级区划",
+                    f"no province begins with {plain[:2]}", "核对区划代码。",
+                    "Compare the area code.")
+    return re.sub(r"(00)+$", "", plain)
+
+
+def county_of(field: str, text: str) -> str:
+    """The area of an institution: six digits, or "" when it is not known."""
+    plain = unicodedata.normalize("NFKC", text).strip()
+    if area_of(field, plain) and len(plain) != 6:
+        raise Fault(field, "bad-code", "应为 6 位行政区划代码", "six digits of an area code",
+                    "例如 330106，可留空。", "Such as 330106, or leave it empty.")
+    return plain
+
+
+def misplaced(region: str, fact: object) -> Fault | None:
+    """Why a filing cannot be one of a region: its area lies not where `place` says."""
+    if not isinstance(fact, AwayFiling) or not fact.area:
+        return None
+    same = fact.area[:2] == region[:2]
+    if same == (fact.place == "province"):
+        return None
+    where = "在本省内" if same else "不在本省内"
+    return Fault("area", "area-contradicts", f"区划 {fact.area} {where}，与就医地不符",
+                 f"area {fact.area} lies {'in' if same else 'outside'} this province",
+                 "更正就医地或区划。", "Correct the place or the area.")
 
 
 def number_of(field: str, text: str) -> int | None:

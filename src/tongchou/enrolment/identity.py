@@ -27,7 +27,7 @@ RESIDENT, BIRTH, OTHER = "01", "990201", "99"
 PROVISIONAL_PREFIX = "NB"          # 新生儿 without any document: a number of ours until it has one
 _EIGHTEEN = ("01", "07", "17")     # kinds whose number has the form of a citizen's
 
-_PROVINCES = frozenset(
+PROVINCES = frozenset(
     "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 "
     "71 81 82 83".split())
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
@@ -130,7 +130,7 @@ def _read_resident(kind: str, number: str) -> Document:
                             f"18 characters (the last may be X) or 15 digits, not {count}",
                             "Type it again from the card; in Excel make the column text.")
     number = upgraded(number) if old else number
-    if number[:2] not in _PROVINCES and not (kind == "07" and number[0] == "9"):
+    if number[:2] not in PROVINCES and not (kind == "07" and number[0] == "9"):
         raise IdentityFault("identity-region", f"前两位 {number[:2]} 不是任何省份",
                             f"no province begins with {number[:2]}",
                             "Type it again from the card.")

@@ -184,14 +184,8 @@ def _filing(row: Row) -> Record:
     place = row.take(entry.choice_of, "place", {code: word for code, word
                                                 in entry.PLACE_WORDS.items() if code != "local"})
     return Record(row.number, document, number, AwayFiling(
-        place, row.take(_area, "area"), row.take(entry.filing_kind_of, "kind"), first, last))
-
-
-def _area(name: str, text: str) -> str:
-    if text and not re.fullmatch(r"[0-9]{2,6}", text):
-        raise Fault(name, "bad-code", "应为2到6位行政区划代码", "2 to 6 digits of an area code",
-                    "例如 330100，可留空。", "Such as 330100, or leave it empty.")
-    return re.sub(r"(00)+$", "", text) if len(text) == 6 else text
+        place, row.take(entry.area_of, "area"), row.take(entry.filing_kind_of, "kind"), first,
+        last))
 
 
 def _family(row: Row) -> Record:
@@ -216,7 +210,7 @@ def _institution(row: Row) -> Record:
         row.take(entry.code_of, "code"), row.take(entry.text_of, "name", True),
         row.take(entry.choice_of, "level", entry.LEVEL_WORDS), tuple(tags),
         row.take(entry.choice_of, "place", entry.PLACE_WORDS),
-        row.take(entry.code_of, "county", False), first, last))
+        row.take(entry.county_of, "county"), first, last))
 
 
 def _designation(row: Row) -> Record:

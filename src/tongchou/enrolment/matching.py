@@ -13,7 +13,7 @@ from psycopg import errors as states
 
 from ..errors import Refusal
 from . import area_store, directory_store, store
-from .entry import Fault
+from .entry import Fault, misplaced
 from .identity import OTHER, provisional
 from .kinds import Record
 from .model import AREA_TABLES, NewPerson
@@ -115,6 +115,8 @@ class Matcher:
         """New, the same, a correction or a contradiction; what is decided counts as known."""
         if any(one.fact == fact for one in known):
             return "unchanged"
+        if (fault := misplaced(self.region, fact)) is not None:
+            return fault
         key = [getattr(fact, name) for name in fact.KEY]
         same = next((one for one in known
                      if [getattr(one.fact, name) for name in fact.KEY] == key), None)

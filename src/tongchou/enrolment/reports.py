@@ -17,7 +17,8 @@ from .service import Enrolment
 from .sheets import read_list
 
 STATES = {"insured": "已参保", "waiting": "等待期内", "excused": "有正当理由未参保",
-          "not_insured": "已登记未参保", "not_registered": "未登记", "unreadable": "无法核对"}
+          "not_insured": "已登记未参保", "not_registered": "未登记", "unreadable": "无法核对",
+          "not_recorded": "身份未登记"}
 TO_DO = ("not_registered", "not_insured", "unreadable")
 
 
@@ -73,10 +74,7 @@ def check_list(service: Enrolment, path: Path, region: str, day: str) -> list[Ch
             number = numbers[record.row]
             state, why = _state(number, [one.fact for one in covers if one.psn_no == number],
                                 [one.fact for one in reasons if one.psn_no == number], day)
-        row = rows[record.row]
-        made.append(Checked(record.row, shown_value("certno", row.text("certno"))
-                            or row.text("psn_no"),
-                            shown_value("psn_name", row.text("psn_name")), state, why))
+        made.append(_checked(rows[record.row], record.row, (state, why)))
     return made
 
 
@@ -102,6 +100,60 @@ def _state(number: str, covers: list[Coverage], reasons: list[NotEnrolled], day:
     if excuse:
         return "excused", f"{excuse.reason} ({excuse.evidence})"
     return "not_insured", ""
+
+
+@dataclass(frozen=True)
+class ListComparison:
+    """An office's list against what is recorded as recognised by it: how many stand on both, who
+    only on the list (to be recorded), whose status only here (gone from the list)."""
+
+    both: int
+    only_list: tuple[Checked, ...]
+    only_here: tuple[dict[str, object], ...]
+
+    @property
+    def equal(self) -> bool:
+        """Whether nothing is to be done."""
+        return not self.only_list and not self.only_here
+
+    def as_dict(self) -> dict[str, object]:
+        """The object of `--json`."""
+        return {"equal": self.equal, "both": self.both,
+                "only_list": [one.as_dict() for one in self.only_list],
+                "only_here": list(self.only_here)}
+
+
+def compare_list(service: Enrolment, path: Path, region: str, code: str, source: str, day: str,
+                 role: str) -> ListComparison:
+    """The list that an office keeps of a status against what is recorded from that office: civil
+    affairs for assistance clients, the poverty office for the registered poor (BJ-07, BJ-10).
+
+    What another office has recognised is left alone. Raises CaseError when the file is no list.
+    """
+    sheet = read_list(path)
+    places, _ = columns_of(LISTED, sheet, path)
+    rows = {one.number: Row(one, places, frozenset()) for one in sheet.rows}
+    records = {number: LISTED.read(row) for number, row in rows.items()}
+    numbers = _numbers(service, region, [record for number, record in records.items()
+                                         if not rows[number].faults])
+    with service.database.connection() as connection:
+        here = set(directory_store.recognised_by(connection, region, code, source, day))
+    listed = {number for number in numbers.values() if number}
+    missing = [_checked(rows[number], number, _why_not_here(rows[number], numbers.get(number, "")))
+               for number in rows if numbers.get(number, "") not in here]
+    views = service.views(region, sorted(here - listed), role)
+    return ListComparison(len(here & listed), tuple(missing), tuple(views))
+
+
+def _why_not_here(row: Row, psn_no: str) -> tuple[str, str]:
+    if row.faults:
+        return "unreadable", "; ".join(f"{one.code} {one.zh}" for one in row.faults)
+    return ("not_recorded", "") if psn_no else ("not_registered", "")
+
+
+def _checked(row: Row, number: int, found: tuple[str, str]) -> Checked:
+    return Checked(number, shown_value("certno", row.text("certno")) or row.text("psn_no"),
+                   shown_value("psn_name", row.text("psn_name")), *found)
 
 
 def not_enrolled(service: Enrolment, region: str, codes: list[str], day: str, role: str,

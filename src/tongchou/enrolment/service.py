@@ -23,6 +23,7 @@ from ..errors import Refusal
 from ..privacy import KeyRing
 from . import area_store, directory_store, store
 from .area import RULES, AreaRules, check_rule
+from .entry import misplaced
 from .identity import OTHER, PROVISIONAL_PREFIX, Document, provisional
 from .model import (Designation, Institution, InstitutionFact, NewPerson, PersonContext,
                     PersonFact, Referral)
@@ -162,7 +163,9 @@ class Enrolment:
 
     # --- facts of persons ------------------------------------------------------------------------
     def add(self, region: str, psn_no: str, fact: PersonFact, *, by: str, why: str) -> str:
-        """Adds a fact and gives its row. Raises Refusal `unknown-person` or one of `OVERLAPS`."""
+        """Adds a fact and gives its row. Raises Refusal `unknown-person`, `area-contradicts` or one
+        of `OVERLAPS`."""
+        _check_place(region, fact)
         row_id, noted = self.ids(), self.noted(by, why)
 
         def work(connection: psycopg.Connection) -> None:
@@ -189,8 +192,9 @@ class Enrolment:
         """Retracts a row and puts a fact in its place, in one transaction; gives the new row.
 
         An end set earlier or later is a correction too: the old answer stays for who asks what
-        was known before. Raises Refusal `unknown-row` or one of `OVERLAPS`.
+        was known before. Raises Refusal `unknown-row`, `area-contradicts` or one of `OVERLAPS`.
         """
+        _check_place(region, fact)
         noted, new_id = self.noted(by, why), self.ids()
 
         def work(connection: psycopg.Connection) -> None:
@@ -373,6 +377,13 @@ class Enrolment:
     def _need_person(self, connection: psycopg.Connection, region: str, psn_no: str) -> None:
         if not store.persons(connection, region, [psn_no]):
             raise _unknown_person(region, psn_no)
+
+
+def _check_place(region: str, fact: PersonFact) -> None:
+    fault = misplaced(region, fact)
+    if fault is not None:
+        raise Refusal(fault.code, f"{fault.en} ({fault.zh})", fault.field, "BJ-66",
+                      hint=fault.hint_en)
 
 
 def _unknown_person(region: str, psn_no: str) -> Refusal:

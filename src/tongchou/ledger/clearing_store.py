@@ -14,8 +14,10 @@ from .rules import ClearingRules
 
 ADVANCED = """
 select p.institution, p.fund, (-sum(p.amount_fen))::bigint
-from posting p where p.region = %(region)s and p.shard = %(shard)s and p.psn_no is not null
-  and p.seq > %(after)s and p.seq <= %(upto)s and p.account = 'payable' and p.institution <> 'person'
+from posting p
+where p.region = %(region)s and p.shard = %(shard)s and p.psn_no is not null
+  and p.seq > %(after)s and p.seq <= %(upto)s
+  and p.account = 'payable' and p.institution <> 'person'
   and (%(institution)s::text is null or p.institution = %(institution)s)
 group by 1, 2"""
 FILINGS = """

@@ -114,8 +114,8 @@ select o.shard, o.seq, 'message of outcome ' || o.setl_id || ' ' || o.revision,
 from outcome o left join outbox m on (m.region, m.outbox_id)
   = (o.region, o.setl_id || '.' || o.revision)
 where o.region = %(region)s and m.topic is distinct from 'settlement.' || o.reason"""
-# What the evidence of an entry covers: the settlement (with its first outcome), the outcome, and the
-# answer of the request it came from.
+# What the evidence of an entry covers: the settlement (with its first outcome), the outcome, and
+# the answer of the request it came from.
 PROOFS = """
 select e.shard, e.seq, e.evidence, e.entry_id, o.psn_no, o.setl_id, o.revision, o.reason, o.cause,
   o.result, o.person, case when o.revision = 1 then jsonb_build_object('shard', s.shard,

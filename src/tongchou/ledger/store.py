@@ -15,7 +15,8 @@ from .postings import Entry, Posting
 
 FETCH_ROWS = 2048
 ENTRIES = """
-select seq, entry_id, kind, psn_no, year, reference, booked_at, event_at, evidence, body, prev_hash, hash
+select seq, entry_id, kind, psn_no, year, reference, booked_at, event_at, evidence, body,
+  prev_hash, hash
 from journal_entry where region = %s and shard = %s and seq > %s and seq <= %s order by seq"""
 POSTINGS = """
 select seq, account, fund, institution, amount_fen from posting
