@@ -124,7 +124,8 @@ def test_processes_answer_together_and_end_together(tmp_path: Path) -> None:
         assert sum(answered(port, "/healthz") for _ in range(20)) == 20
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as reply:
             figures = reply.read().decode()
-        counted = next(line for line in figures.splitlines() if 'route="/healthz"' in line)
+        counted = next(line for line in figures.splitlines() if 'requests_total' in line
+                       and 'route="/healthz"' in line)
         assert float(counted.split()[-1]) == 20, counted       # of both, added up
         if first.poll() is None:
             first.send_signal(signal.SIGKILL)                  # not even told to end
