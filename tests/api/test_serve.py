@@ -127,13 +127,12 @@ def test_processes_answer_together_and_end_together(tmp_path: Path) -> None:
         counted = next(line for line in figures.splitlines() if 'requests_total' in line
                        and 'route="/healthz"' in line)
         assert float(counted.split()[-1]) == 20, counted       # of both, added up
-        if first.poll() is None:
-            first.send_signal(signal.SIGKILL)                  # not even told to end
+        first.kill()                                           # not even told to end
+        first.wait()
         wait_for(lambda: not ready(port) and not list(
             (tmp_path / "data").glob("*/postmaster.pid")), log)
     finally:
         first.kill()
-        first.wait()
 
 
 def listening(log: Path) -> list[int]:
