@@ -1,7 +1,7 @@
 """The performance table: our kernels beside the hand-written loop, memory and other engines.
 
     python bench/run.py [--n 100000] [--claims 10000000] [--people 20000]
-                        [--only engines,latency,pipeline,platform] [--strict] [--json FILE]
+                        [--only engines,latency,pipeline,platform,grouping] [--strict] [--json FILE]
 
 Every part runs in processes of its own, all but the platform on one thread. Gates say PASS or FAIL;
 the exit code is 0 all the same unless --strict is given. See bench/README.md for what is measured.
@@ -34,7 +34,7 @@ ONE_THREAD = {name: "1" for name in ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "N
                                      "OPENBLAS_NUM_THREADS", "ARROW_IO_THREADS",
                                      "NUMEXPR_MAX_THREADS")}
 WORKLOAD_PACK, SHIPPED_PACK = HERE / "packs" / "peer_workload.yaml", "zibo/2023"
-PARTS = ("engines", "latency", "pipeline", "platform")
+PARTS = ("engines", "latency", "pipeline", "platform", "grouping")
 
 
 class Gate(NamedTuple):
@@ -195,6 +195,25 @@ def platform_gates(found: dict) -> list[Gate]:
                 not found["checked"]["sound"] or found["checked"]["sum_fen"] != 0), 0, True)]
 
 
+# --- grouping -------------------------------------------------------------------------------------
+def print_grouping(row: dict[str, object]) -> None:
+    """The table of the DRG grouper."""
+    print(f"\n  DRG grouping, {row['scheme']}, {row['cases']:,} cases in memory, encoding "
+          f"included, one thread, CPU time\n  {'':36}{'cases/s/core':>14}{'x plain':>10}")
+    for name, title in (("batch", "batch"), ("traced", "full trace"),
+                        ("plain", "plain dictionary interpreter")):
+        print(f"  {title:36}{row[name]:>14,.0f}{row[name] / row['plain']:>10.1f}")
+    print(f"  {row['different']} answers differ; scheme read and compiled in "
+          f"{row['load_s']:.1f} s, peak memory {row['peak_mib']:,.0f} MiB")
+
+
+def grouping_gates(row: dict[str, object]) -> list[Gate]:
+    """Rates of one core, and that the plain interpreter agrees."""
+    return [Gate("DRG groups that differ from the plain interpreter", row["different"], 0, True),
+            Gate("DRG cases a second of one core, batch", row["batch"], 100_000, False),
+            Gate("DRG cases a second of one core, full trace", row["traced"], 20_000, False)]
+
+
 # --- all ------------------------------------------------------------------------------------------
 def machine() -> dict[str, object]:
     """What it ran on."""
@@ -229,6 +248,10 @@ def measure_all(asked: argparse.Namespace, found: dict[str, object]) -> list[Gat
         found["platform"] = own_process("settlement.py", "--people", asked.people)
         print_platform(found["platform"])
         gates += platform_gates(found["platform"])
+    if "grouping" in asked.only:
+        found["grouping"] = own_process("grouping.py")
+        print_grouping(found["grouping"])
+        gates += grouping_gates(found["grouping"])
     return gates
 
 

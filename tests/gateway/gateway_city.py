@@ -31,10 +31,10 @@ PEOPLE = 60
 class City:
     """A platform with the city, its gateway, and clients."""
 
-    def __init__(self, database: Database, folder: Path) -> None:
+    def __init__(self, database: Database, folder: Path, people: int = PEOPLE) -> None:
         self.platform = Platform(database, open_keys(folder, {}))
         self.access = AccessService(database.connection, self.platform.clock, self.platform.ids)
-        self.loaded = load(self.platform, self.access, people=PEOPLE, bills=0)
+        self.loaded = load(self.platform, self.access, people=people, bills=0)
         day = local_time(self.platform.clock())[:10]
         self.today, self.about = day, describe(date.fromisoformat(day), True)
         self.restart()

@@ -19,6 +19,7 @@ from ..enrolment import Enrolment, area_store, imports
 from ..errors import Refusal
 from ..policy import pack_document
 from ..settlement import Regimes, catalogue, local_time
+from ..supervision import import_rules, sample_rules
 from . import city
 from .bills import BILLS, Bill, make_bills
 from .people import PEOPLE, Lists, Row, fill
@@ -157,6 +158,7 @@ def _open(platform: Host, past: Host, day: date, report: Progress) -> None:
     deed = catalogue.Deed(region, past.clock(), city.BY, city.WHY)
     with platform.database.connection() as connection:
         catalogue.import_rows(connection, catalogue.joined(*catalogue.sample_readings()), deed)
+        import_rules(connection, region, sample_rules(), past.clock(), city.BY, city.WHY)
 
 
 def _import_lists(past: Host, rows: dict[str, list[Row]], found: Loaded,

@@ -93,13 +93,14 @@ class GatewayApplication:
                    for name, value in scope["headers"]}
         match = PATH_INFNO.match(path)
         infno = match.group(1) if match else ""
+        query = bytes(scope.get("query_string", b"")).decode("latin-1")
         loop = asyncio.get_running_loop()
         if self.gateway.desk.profiles.stale:
             await loop.run_in_executor(self._threads, self.gateway.desk.profiles.refresh)
         if len(body) > LARGE_BYTES:
             return await loop.run_in_executor(self._threads, self.gateway.opened, headers, body,
-                                              infno)
-        return self.gateway.opened(headers, body, infno)
+                                              infno, query)
+        return self.gateway.opened(headers, body, infno, query)
 
     async def _shared(self, opened: Opened) -> bytes:
         """The reply; the same message that is under way already is waited for, not done twice."""

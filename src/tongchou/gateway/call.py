@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from psycopg import Connection
@@ -16,6 +16,7 @@ from psycopg import Connection
 from ..access import AccessService, Look, Operator
 from ..platform import Platform
 from ..settlement import local_time
+from ..supervision import Rulebooks
 from ..visits import Visit, Visits
 from .envelope import Envelope
 from .message_store import Slot
@@ -37,6 +38,7 @@ class Desk:
     profiles: Profiles
     visits: Visits
     sentences: Mapping[str, str]
+    rulebooks: Rulebooks = field(default_factory=Rulebooks)
 
 
 @dataclass(frozen=True)

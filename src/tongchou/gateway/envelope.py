@@ -17,6 +17,7 @@ from .refusals import Declined, declined
 
 CHINA = timezone(timedelta(hours=8))
 INFNO_MAX, MSGID_MAX, CODE_MAX, TEXT_MAX = 10, 60, 30, 60
+UPLOAD = "9101"               # the only message that may be a stream
 EMPTY_WORDS = frozenset({"null", "NULL", "undefined"})
 _ESCAPED = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
@@ -41,6 +42,15 @@ class Envelope:
     def key(self) -> tuple[str, str, str, bytes]:
         """What makes two messages the same one (README 6): code, msgid, infno and body."""
         return self.code, self.msgid, self.infno, self.digest
+
+    @property
+    def kept(self) -> str:
+        """The text that is kept of it: of an upload what came, not the file, which is kept
+        apart."""
+        if self.infno != UPLOAD:
+            return self.body.decode("utf-8", "backslashreplace")
+        return json.dumps({"infno": UPLOAD, "msgid": self.msgid, "fixmedins_code": self.code,
+                           "bytes": len(self.body), "sha256": self.digest.hex()})
 
 
 def read_envelope(body: bytes, path_infno: str = "") -> Envelope:
@@ -67,6 +77,26 @@ def read_envelope(body: bytes, path_infno: str = "") -> Envelope:
     return Envelope(infno, fields["msgid"], fields["fixmedins_code"], fields["mdtrtarea_admvs"],
                     fields["insuplc_admdvs"], fields["opter"], fields["opter_name"],
                     fields["sign_no"], given, body, sha256(body).digest())
+
+
+def is_stream(body: bytes, headers: Mapping[str, str], path_infno: str) -> bool:
+    """Whether a body is a file, not a message: an upload that is no JSON object, as 9101 of the
+    standard has it."""
+    asked = path_infno or headers.get("_api_name", "").removeprefix("api_")
+    return asked == UPLOAD and (headers.get("content-type", "") == "application/octet-stream"
+                                or body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"{")
+
+
+def read_upload(body: bytes, headers: Mapping[str, str], query: Mapping[str, str]) -> Envelope:
+    """A 9101 whose body is the file itself: what the envelope says stands in the query or in
+    headers of the same names; without a msgid the content is what makes it the same message."""
+    digest = sha256(body).digest()
+    given = {name: text_of(query.get(name) or headers.get(name)) for name in (
+        "filename", "fixmedins_code", "msgid", "opter")}
+    code, msgid = given["fixmedins_code"][:CODE_MAX], given["msgid"][:MSGID_MAX]
+    file = {"in": body, "filename": given["filename"] or "upload.txt", "fixmedins_code": code}
+    return Envelope(UPLOAD, msgid or f"STREAM{digest.hex()[:24]}", code, "", "",
+                    given["opter"][:TEXT_MAX], "", "", {"fsUploadIn": file}, body, digest)
 
 
 def text_of(value: object) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..money import yuan_text
-from ..settlement import (FeeLine, SplitBill, SplitLine, SplitRules, Visit as Circumstances,
-                          bill_of, bill_row, fee_line, split_bill)
+from ..settlement import (FeeLine, SplitBill, SplitLine, Visit as Circumstances, bill_of,
+                          bill_row, fee_line, split_bill)
 from ..terms import INSURANCE_OF_CODE, SEXES, visit_of
 from ..visits import NewLine, Visit
 from ..visits import store as visit_store
@@ -38,14 +38,42 @@ def split_lines(call: Call, visit: Visit, rows: Sequence[Row], batch: str | None
         catalogue = platform.catalogues.of(connection, call.region)
         earlier = _earlier(call, visit, connection) if any(
             one.init_feedetl_sn or one.count_e4 < 0 for one in lines) else ()
-    bill = split_bill(lines, catalogue, circumstances(call, visit), SplitRules(), None, earlier)
+    bill = split_bill(lines, catalogue, circumstances(call, visit),
+                      platform.places.split_rules(call.region, visit.begin), None, earlier)
     stored = bill_row(bill)
-    new = [NewLine(platform.ids(), one.line.feedetl_sn,
-                   batch if batch is not None else row.need("chrg_bchno"), one.line.day,
-                   one.line.med_list_codg, dict(row), {"version": bill.catalogue_version,
-                                                       "line": kept}, one.parts)
+    new = [_new_line(call, row, one, kept, bill,
+                     batch if batch is not None else row.need("chrg_bchno"))
            for row, one, kept in zip(rows, bill.lines, stored["lines"], strict=True)]
     return new, [result_row(row, one) for row, one in zip(rows, bill.lines, strict=True)]
+
+
+def split_anew(call: Call, visit: Visit) -> list[NewLine]:
+    """The unsettled lines of a visit, split under what is known of it now."""
+    where = visit_store.place(call.region, visit.psn_no, visit.mdtrt_id)
+    with call.desk.platform.database.connection() as connection:
+        kept = visit_store.lines(connection, where, settled=False)
+        catalogue = call.desk.platform.catalogues.of(connection, call.region)
+        earlier = tuple(kept_line(call.region, split) for *_, split in
+                        visit_store.lines(connection, where, settled=True))
+    rows = [_row(sent) for *_, sent, _ in kept]
+    bill = split_bill([_line(row) for row in rows], catalogue, circumstances(call, visit),
+                      call.desk.platform.places.split_rules(call.region, visit.begin), None,
+                      earlier)
+    return [_new_line(call, row, one, stored, bill, batch) for row, one, stored, (_, batch, *_)
+            in zip(rows, bill.lines, bill_row(bill)["lines"], kept, strict=True)]
+
+
+def _row(sent: Mapping[str, object]) -> Row:
+    row = Row(sent)
+    row.where = "feedetail"
+    return row
+
+
+def _new_line(call: Call, row: Row, one: SplitLine, stored: Mapping[str, object],
+              bill: SplitBill, batch: str) -> NewLine:
+    return NewLine(call.desk.platform.ids(), one.line.feedetl_sn, batch, one.line.day,
+                   one.line.med_list_codg, dict(row),
+                   {"version": bill.catalogue_version, "line": stored}, one.parts)
 
 
 def circumstances(call: Call, visit: Visit) -> Circumstances:

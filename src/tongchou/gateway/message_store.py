@@ -83,6 +83,13 @@ def take_back(connection: Connection, slot: Slot, psn_no: str, opter: str, at: o
         {**slot.values(), "at": at, "psn_no": psn_no, "opter": opter, "nothing": sealed_nothing})
 
 
+def taken_back(connection: Connection, code: str, since: object) -> set[tuple[str, str, str]]:
+    """(psn_no, msgid, infno) of messages of an institution that 2601 took back since then."""
+    return set(connection.execute(
+        "select psn_no, msgid, infno from gateway_message where fixmedins_code = %s "
+        "and arrived_at >= %s and body_hash = ''::bytea", (code, since)).fetchall())
+
+
 def messages_of(connection: Connection, code: str, since: object, until: object, limit: int,
                 ) -> list[tuple[object, ...]]:
     """(region, psn_no, msgid, infno, body_hash, refmsgid, arrived_at, state, request, reply) of an

@@ -13,10 +13,10 @@
       mdtrt_id*:s30 @setlinfo    ... used
 
 A star: required by the standard. Kinds: s text with its length, n number with digits and decimals,
-d date, t moment, b bytes. `1` one row, `*` many, `.` as a node: the fields lie under input or
-output itself; `=OTHER` after the name: the same nodes as transaction OTHER. Names, kinds and
-lengths are facts of the national interface (edition V1.1.27); `dialects.csv` says which client
-calls a node otherwise.
+d date, t moment, b bytes. `1` one row, `*` many, and a name after that: the node lies inside each
+row of that one; `.` as a node: the fields lie under input or output itself; `=OTHER` after the
+number: the same nodes as transaction OTHER. Names, kinds and lengths are facts of the national
+interface (edition V1.1.27); `dialects.csv` says which client calls a node otherwise.
 """
 from __future__ import annotations
 
@@ -43,11 +43,12 @@ class Field(NamedTuple):
 
 
 class Node(NamedTuple):
-    """A node of input or output: `many` rows, its fields by name."""
+    """A node of input or output: `many` rows, its fields by name, nodes that lie inside a row."""
 
     name: str
     many: bool
     fields: Mapping[str, Field]
+    children: tuple[Node, ...] = ()
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -90,7 +91,7 @@ def _read(text: str, where: str, found: dict[str, Transaction]) -> None:
             same += [(infno, other)] if other else []
         elif words[0] in nodes:
             target = []
-            nodes[words[0]].append((words[1], words[2] == "*", target))
+            nodes[words[0]].append((words[1], words[2] == "*", target, "".join(words[3:])))
         elif line[0] == "@":
             target = groups.setdefault(words[0], [])
         else:
@@ -104,9 +105,10 @@ def _read(text: str, where: str, found: dict[str, Transaction]) -> None:
             found[infno] = one._replace(inputs=_nodes(one.inputs), outputs=_nodes(one.outputs))
 
 
-def _nodes(rows: list[tuple[str, bool, list[Field]]]) -> tuple[Node, ...]:
-    return tuple(Node(name, many, {one.name: one for one in fields})
-                 for name, many, fields in rows)
+def _nodes(rows: list[tuple[str, bool, list[Field], str]], inside: str = "",
+           ) -> tuple[Node, ...]:
+    return tuple(Node(name, many, {one.name: one for one in fields}, _nodes(rows, name))
+                 for name, many, fields, parent in rows if parent == inside)
 
 
 def _fields(word: str, groups: Mapping[str, list[Field]], where: str, number: int,

@@ -3,36 +3,70 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..enrolment import CERTIFICATE_KINDS, IdentityFault, PersonContext, insured, read_document
+from ..enrolment import (CERTIFICATE_KINDS, Document, IdentityFault, PersonContext, insured,
+                         read_document)
 from ..terms import status_of
 from .call import Call
 from .reading import Row, moment_of
-from .refusals import declined
+from .refusals import Declined, declined
 
 IN_FULL = ("name", "certificate")
 FULL_VIEW = "clerk"            # the role whose view has names and documents in full
 INSURED, NOT_INSURED = "1", "0"
 CIVIL_SERVANT = "civil_servant"
+RESIDENT, CARD = "01", "90"
+TELLING = ("01", "07", "17")   # kinds whose number has birth, sex and a check digit in it
+# mdtrt_cert_type -> the kinds of document its number may be. 01, the token of the electronic
+# credential, is decoded only by the credential's own centre: it comes with certno.
+SHOWN_AS = {"02": (RESIDENT,), "03": (CARD, RESIDENT)}
 
 
 def find(call: Call, row: Row) -> str:
-    """The number of the person a 1101 names. Raises Declined `unknown-person`."""
-    number, kind = row.text("certno"), row.text("psn_cert_type", "01")
-    if not number and row.text("mdtrt_cert_type") == "02":
-        number, kind = row.need("mdtrt_cert_no"), "01"
-    if not number:
-        raise declined("unknown-person", "请提供证件号码；医保电子凭证和社保卡须由前置解码",
-                       "certno")
+    """The number of the person a 1101 names: by the document it gives, else by the certificate of
+    the visit. A document whose number tells nothing of its holder needs the name too.
+
+    Raises Declined `unknown-person`, `unknown-code`, `missing-field` and the faults of a document.
+    """
+    places = _documents(row)
+    if not places:
+        raise declined("unknown-person", "请提供证件类型和证件号码：医保电子凭证令牌、社保卡"
+                       "由前置解码后随证件号码上传", "certno")
+    faults: list[Declined] = []
+    for kind, number, field in places:
+        try:
+            document = _document(kind, number, field)
+        except Declined as wrong:
+            faults.append(wrong)
+            continue
+        psn_no = call.desk.platform.enrolment.find(call.region, document)
+        if psn_no is not None:
+            if kind not in TELLING and not row.text("psn_name"):
+                raise declined("missing-field", "此类证件须同时提供姓名", "psn_name")
+            return psn_no
+    if len(faults) == len(places):
+        raise faults[0]
+    raise declined("unknown-person", "本统筹区查无此参保人", places[0][2])
+
+
+def _documents(row: Row) -> list[tuple[str, str, str]]:
+    """(kind, number, field) of the documents a message gives, in the order they are tried. A social
+    security card counts by its own number, or by the resident's number it often carries."""
+    found = []
+    if row.text("certno"):
+        found.append((row.text("psn_cert_type", RESIDENT), row["certno"], "certno"))
+    shown, number = row.text("mdtrt_cert_type"), row.text("mdtrt_cert_no")
+    if number and not found:
+        found += [(kind, number, "mdtrt_cert_no") for kind in SHOWN_AS.get(shown, ())]
+    return found
+
+
+def _document(kind: str, number: str, field: str) -> Document:
     if kind not in CERTIFICATE_KINDS:
         raise declined("unknown-code", "证件类型代码有误", "psn_cert_type")
     try:
-        document = read_document(kind, number)
+        return read_document(kind, number)
     except IdentityFault as fault:
-        raise declined(fault.code, fault.zh, "certno") from None
-    psn_no = call.desk.platform.enrolment.find(call.region, document)
-    if psn_no is None:
-        raise declined("unknown-person", "本统筹区查无此参保人", "certno")
-    return psn_no
+        raise declined(fault.code, fault.zh, field) from None
 
 
 def block(call: Call, psn_no: str) -> dict[str, str]:

@@ -34,9 +34,11 @@ class Finding(NamedTuple):
 
 
 class Row(dict):
-    """A row of a node: field -> text, "" where it was not given. Bytes fields keep their list."""
+    """A row of a node: field -> text, "" where it was not given. Bytes fields keep their list;
+    `children` has the rows of nodes inside it by node."""
 
     where: str = ""
+    children: Mapping[str, tuple[Row, ...]] = {}
 
     def need(self, name: str) -> str:
         """A value that must be there. Raises Declined `missing-field`."""
@@ -107,18 +109,20 @@ def read_input(given: object, model: Transaction) -> Input:
     """The nodes of an input. Raises Declined `too-many-rows`."""
     found = {}
     for place, node in enumerate(model.inputs):
-        rows = _rows_of(given, node, model.infno, alone=not place)
-        if len(rows) > ROWS_MAX:
-            raise declined("too-many-rows", f"一次至多 {ROWS_MAX} 行", node.name)
-        found[node.name] = rows
+        found[node.name] = _rows_of(given, node, model.infno, alone=not place)
     return Input(found)
 
 
 def _rows_of(given: object, node: Node, infno: str, alone: bool) -> tuple[Row, ...]:
-    sent = _sent(given, node, infno, alone)
+    return _read_rows(_sent(given, node, infno, alone), node, "")
+
+
+def _read_rows(sent: object, node: Node, inside: str) -> tuple[Row, ...]:
     many = sent if isinstance(sent, list) else [sent]
+    if len(many) > ROWS_MAX:
+        raise declined("too-many-rows", f"一次至多 {ROWS_MAX} 行", f"{inside}{node.name}")
     rows = tuple(row for place, one in enumerate(many) if isinstance(one, dict)
-                 if (row := _row(one, node, place if node.many else None)))
+                 if (row := _row(one, node, inside, place if node.many else None)) is not None)
     return rows if node.many else rows[:1]
 
 
@@ -131,12 +135,14 @@ def _sent(given: object, node: Node, infno: str, alone: bool) -> object:
     for name in (node.name, *input_aliases().get((infno, node.name), ())):
         if name in given and isinstance(given[name], (dict, list)):
             return given[name]
-    return given if alone and not node.fields.keys().isdisjoint(given) else None
+    known = {*node.fields, *(one.name for one in node.children)}
+    return given if alone and not known.isdisjoint(given) else None
 
 
-def _row(sent: Mapping[str, object], node: Node, place: int | None) -> Row | None:
-    """A row's known fields; None where none has a value (a ghost row)."""
+def _row(sent: Mapping[str, object], node: Node, inside: str, place: int | None) -> Row | None:
+    """A row's known fields and nodes; None where none has a value (a ghost row)."""
     row = Row()
+    row.where = f"{inside}{node.name}" + ("" if place is None else f"[{place + 1}]")
     for name, field in node.fields.items():
         value = sent.get(name)
         if value is None:
@@ -147,21 +153,27 @@ def _row(sent: Mapping[str, object], node: Node, place: int | None) -> Row | Non
             row[name] = orjson.dumps(value, default=str).decode() if value else ""
         else:
             row[name] = text_of(value)
-    row.where = node.name if place is None else f"{node.name}[{place + 1}]"
-    return row if any(row.values()) else None
+    row.children = {one.name: _read_rows(sent.get(one.name), one, f"{row.where}.")
+                    for one in node.children}
+    return row if any(row.values()) or any(row.children.values()) else None
 
 
 # --- checks ---------------------------------------------------------------------------------------
 def check(found: Input, model: Transaction) -> Iterator[Finding]:
     """What of an input is not as the model says, field by field."""
     for node in model.inputs:
-        rows = found.rows(node.name)
-        if not rows and node.required:
-            yield Finding(node.name, "节点缺失或为空")
-        for row in rows:
-            for field in node.fields.values():
-                if zh := _fault(field, row.get(field.name) or ""):
-                    yield Finding(f"{row.where}.{field.name}", zh)
+        yield from _checked(found.rows(node.name), node, "")
+
+
+def _checked(rows: tuple[Row, ...], node: Node, inside: str) -> Iterator[Finding]:
+    if not rows and node.required:
+        yield Finding(f"{inside}{node.name}", "节点缺失或为空")
+    for row in rows:
+        for field in node.fields.values():
+            if zh := _fault(field, row.get(field.name) or ""):
+                yield Finding(f"{row.where}.{field.name}", zh)
+        for child in node.children:
+            yield from _checked(row.children[child.name], child, f"{row.where}.")
 
 
 def _fault(field: Field, value: object) -> str:

@@ -13,6 +13,7 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from urllib.parse import parse_qsl
 
 import orjson
 import psycopg
@@ -22,7 +23,8 @@ from ..errors import Refusal, TongchouError
 from ..visits import Visit
 from . import message_store, signing
 from .call import Answer, Call, Desk
-from .envelope import (Envelope, moment_17, read_envelope, reply_body, reply_number)
+from .envelope import (Envelope, is_stream, moment_17, read_envelope, read_upload, reply_body,
+                       reply_number)
 from .handlers import offered
 from .message_store import Begun, Slot
 from .nodes import names_of_all, transactions
@@ -64,13 +66,16 @@ class Gateway:
         self._serial = itertools.count(desk.platform.clock().microsecond * 1000)
 
     # --- who sends it -------------------------------------------------------------------------
-    def opened(self, headers: Mapping[str, str], body: bytes, path_infno: str) -> Opened:
-        """The message, when its sender is who he says. Raises Unopened."""
+    def opened(self, headers: Mapping[str, str], body: bytes, path_infno: str,
+               query: str = "") -> Opened:
+        """The message, when its sender is who he says; `query` of the address, for a 9101 whose
+        body is the file itself. Raises Unopened."""
         at = self.desk.platform.clock()
         claim = signing.claimed(headers)
         profile: Profile | None = None
         try:
-            envelope = read_envelope(body, path_infno)
+            envelope = read_upload(body, headers, dict(parse_qsl(query))) if is_stream(
+                body, headers, path_infno) else read_envelope(body, path_infno)
             profile = self._profile(claim, headers, envelope)
             signing.verify(profile.family, headers, profile.secret, envelope.infno,
                            int(at.timestamp() * 1000))
@@ -129,7 +134,7 @@ class Gateway:
     def _begun(self, slot: Slot, opened: Opened, psn_no: str, mdtrt_id: str) -> Begun:
         keys = self.desk.platform.enrolment.keys
         self.desk.platform.database.check_space()
-        request = keys.seal(opened.envelope.body.decode("utf-8", "backslashreplace"), SEALED_AS)
+        request = keys.seal(opened.envelope.kept, SEALED_AS)
         number = reply_number(opened.profile.region, opened.at, next(self._serial))
         with self.desk.platform.database.statements() as connection:
             return message_store.begin(connection, slot, number, opened.at, psn_no,

@@ -120,7 +120,7 @@ def cancel(call: Call, visit: Visit, setl_id: str) -> Answer:
 def cancelling(call: Call, visit: Visit, kept: KeptSettlement) -> object:
     """The write that notes a cancellation."""
     return lambda connection: call.desk.visits.cancelled(
-        connection, call.region, visit, kept, f"{kept.setl_id}R", call.envelope.msgid)
+        connection, call.region, visit, kept, f"{kept.setl_id}R", call.envelope.msgid, call.at)
 
 
 def negatives(call: Call, kept: KeptSettlement) -> dict[str, object]:

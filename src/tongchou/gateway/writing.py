@@ -49,7 +49,9 @@ def _row(given: Mapping[str, object], node: Node) -> dict[str, object]:
         row[name] = shown(value, field)
     for wrong, right in MISSPELT.items():
         if wrong in row and right in given:
-            row[right] = shown(given[right], Field(right, "n", 16, 2))
+            row[right] = shown(given[right], node.fields[wrong])
+    for child in node.children:
+        row[child.name] = _rows(given.get(child.name), child)
     return row
 
 

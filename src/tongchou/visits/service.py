@@ -54,6 +54,15 @@ class Visits:
                           "重复)", f"mdtrt_id {visit.mdtrt_id}", "", "Every line needs a "
                           "feedetl_sn of its own in the visit.") from None
 
+    def split_anew(self, connection: Connection, region: str, visit: Visit,
+                   lines: Sequence[NewLine], **changes: object) -> None:
+        """住院信息变更 that moves the split: the changes, and every unsettled line with its new
+        parts. Raises Refusal `visit-moved-on` when other lines are there now."""
+        self.change(connection, region, visit, **changes)
+        where = store.place(region, visit.psn_no, visit.mdtrt_id)
+        if not store.replace_lines(connection, where, lines, self.clock()):
+            raise _moved_on(visit)
+
     def void(self, connection: Connection, region: str, visit: Visit, column: str,
              wanted: Sequence[str]) -> int:
         """费用明细撤销 of batches (`chrg_bchno`) or lines (`feedetl_sn`), "0000": all that are not
@@ -90,11 +99,12 @@ class Visits:
                             self.clock())
 
     def cancelled(self, connection: Connection, region: str, visit: Visit,
-                  settlement: KeptSettlement, reversal_id: str, msgid: str) -> None:
-        """结算撤销: its lines are unsettled again. Raises Refusal `already-reversed`."""
+                  settlement: KeptSettlement, reversal_id: str, msgid: str,
+                  at: datetime) -> None:
+        """结算撤销: its lines are unsettled again; `at` is the moment the hospital is told, by
+        which 对账 counts. Raises Refusal `already-reversed`."""
         where = store.place(region, visit.psn_no, visit.mdtrt_id)
-        if not store.mark_reversed(connection, where, settlement.setl_id, reversal_id, msgid,
-                                   self.clock()):
+        if not store.mark_reversed(connection, where, settlement.setl_id, reversal_id, msgid, at):
             raise Refusal("already-reversed", f"settlement {settlement.setl_id} is reversed "
                           "already", f"setl_id {settlement.setl_id}", "",
                           "Nothing is left to take back.")

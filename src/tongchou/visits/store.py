@@ -7,7 +7,7 @@ import orjson
 from psycopg import Connection
 
 from ..database import shard_of
-from .model import NewLine, NewVisit
+from .model import NewLine, NewVisit, Visit
 
 VISIT = ("region = %(region)s and shard = %(shard)s and psn_no = %(psn_no)s "
          "and mdtrt_id = %(mdtrt_id)s")
@@ -136,3 +136,72 @@ def settlements_of(connection: Connection, institution: str, since: object, unti
         "and (setl_at >= %(since)s and setl_at < %(until)s or reversed_at >= %(since)s "
         "and reversed_at < %(until)s) order by setl_at, setl_id",
         {"code": institution, "since": since, "until": until}).fetchall()
+
+
+COLUMNS = ("psn_no, mdtrt_id, institution, kind, state, med_type, insutype, to_char(begin_at, "
+           "'YYYY-MM-DD\"T\"HH24:MI:SS'), coalesce(to_char(end_at, 'YYYY-MM-DD\"T\"HH24:MI:SS'), ''"
+           "), case_no, disease, diagnoses, facts, person")
+
+
+def visits_of(connection: Connection, region: str, institution: str, since: str, until: str,
+              psn_no: str = "", only: Mapping[str, object] | None = None) -> list[Visit]:
+    """Visits at an institution that began in [since, until], without what they were charged: of a
+    person, or of everybody; `only` are equal columns (kind, state, med_type)."""
+    only = dict(only or {})
+    assert only.keys() <= {"kind", "state", "med_type"}, only
+    who = "region = %(region)s"
+    if psn_no:
+        who += " and shard = %(shard)s and psn_no = %(psn_no)s"
+    more = "".join(f" and {name} = %({name})s" for name in only)
+    rows = connection.execute(
+        f"select {COLUMNS} from visit where {who} and institution = %(institution)s and begin_at "
+        f"between %(since)s::timestamp and %(until)s::timestamp{more} order by begin_at, mdtrt_id",
+        {"region": region, "shard": shard_of(region, psn_no), "psn_no": psn_no,
+         "institution": institution, "since": since, "until": until, **only})
+    return [Visit(*row[:11], tuple(row[11]), row[12], bytes(row[13])) for row in rows]
+
+
+def lines_of_person(connection: Connection, region: str, psn_no: str, med_types: Sequence[str],
+                    since: str, until: str) -> list[tuple[object, ...]]:
+    """(institution, med_type, sent, split) of a person's standing lines of some kinds of visit,
+    wherever they were charged, from day to day, oldest first."""
+    return connection.execute(
+        "select v.institution, v.med_type, l.sent, l.split from visit_line l join visit v "
+        "using (region, shard, psn_no, mdtrt_id) where l.region = %s and l.shard = %s "
+        "and l.psn_no = %s and v.med_type = any(%s) and l.day between %s::date and %s::date "
+        "and l.voided_at is null order by l.day, l.known_at, l.line_id",
+        (region, shard_of(region, psn_no), psn_no, list(med_types), since, until)).fetchall()
+
+
+def named_by(connection: Connection, institution: str, since: str, fields: Sequence[str],
+             ) -> list[tuple[object, ...]]:
+    """Different values of `facts` fields in the visits an institution registered since a day, with
+    the day they were first named: its departments, its doctors."""
+    columns = ", ".join("facts->>%s" for _ in fields)
+    numbers = ", ".join(str(place) for place in range(1, len(fields) + 1))
+    return connection.execute(
+        f"select {columns}, min(begin_at)::date::text from visit where institution = %s "
+        f"and registered_at >= %s::timestamptz and coalesce(facts->>%s, '') <> '' "
+        f"group by {numbers} order by {numbers}",
+        (*fields, institution, since, fields[0])).fetchall()
+
+
+def settled_with_prescription(connection: Connection, region: str, psn_no: str, rx_no: str,
+                              ) -> list[str]:
+    """Moments (ISO) of standing settlements that took a line of this prescription."""
+    return [row[0].isoformat() for row in connection.execute(
+        "select distinct s.setl_at from visit_line l join visit_settlement s using (region, shard, "
+        "psn_no, setl_id) where l.region = %s and l.shard = %s and l.psn_no = %s "
+        "and l.sent->>'rxno' = %s and l.voided_at is null and s.reversed_at is null order by 1",
+        (region, shard_of(region, psn_no), psn_no, rx_no))]
+
+
+def replace_lines(connection: Connection, where: Mapping[str, object], lines: Sequence[NewLine],
+                  at: object) -> bool:
+    """Splits put anew: every unsettled line is voided and comes back with its new split. False when
+    others are there than were read."""
+    done = void_lines(connection, where, "feedetl_sn", None, at)
+    if done != len(lines):
+        return False
+    add_lines(connection, where, lines, at)
+    return True

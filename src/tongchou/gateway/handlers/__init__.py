@@ -5,9 +5,12 @@ Every module has `HANDLERS`: infno -> a function of a Call that gives an Answer.
 from collections.abc import Mapping
 
 from ..call import Handler
-from . import drugstore, inpatient, outpatient, people, reversal
+from . import (audit, catalogues, dispensing, drugstore, entitlement, files, filing, inpatient, outpatient, people,
+               person_queries, prescriptions, queries, reconciliation, reversal)
 
-CHAPTERS = (people, outpatient, inpatient, drugstore, reversal)
+CHAPTERS = (people, entitlement, outpatient, inpatient, drugstore, filing, queries, person_queries,
+            prescriptions, dispensing, reversal, reconciliation, files, catalogues,
+            audit)
 
 
 def offered() -> Mapping[str, Handler]:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from ...visits import NewVisit, Visit
-from .. import fee_lines, registration, settling
+from .. import fee_lines, prescribing, registration, settling
 from ..call import Answer, Call
 from ..reading import Row
 from ..settling import Bill
@@ -14,6 +14,7 @@ def _purchase(call: Call) -> tuple[Row, NewVisit, Visit, list, list, Bill]:
     row = call.input.one("druginfo")
     med_type = row.need("med_type")
     new, _ = registration.register(call, row, KIND, med_type)
+    prescribing.check_flow(call, new.psn_no, call.input.rows("drugdetail"))
     visit = Visit(new.psn_no, new.mdtrt_id, new.institution, KIND, "open", med_type, new.insutype,
                   new.begin_at, "", "", new.disease, (), {}, new.person)
     lines, result = fee_lines.split_lines(call, visit, call.input.rows("drugdetail"), BATCH)

@@ -1,8 +1,10 @@
 """Stays (住院): 2401 to 2405, 2301 to 2305."""
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ...visits import Visit
-from .. import fee_lines, settling
+from .. import fee_lines, persons, settling
 from ..call import Answer, Call
 from ..reading import Row
 from ..refusals import declined
@@ -36,18 +38,34 @@ def discharge(call: Call) -> Answer:
 
 
 def change(call: Call) -> Answer:
-    """2403 住院信息变更: a diagnosis with a known diag_srt_no replaces the one there."""
+    """2403 住院信息变更: a diagnosis with a known diag_srt_no replaces the one there. Lines that are
+    not settled are split anew where what the split asks has changed."""
     visit, row = call.own_visit(KIND, ("open",)), call.input.one("adminfo")
     med_type = row.text("med_type") or visit.med_type
-    check_med_type(med_type)
-    begin_at = row.moment("begntime") or visit.begin_at
+    kind, begin_at = check_med_type(med_type), row.moment("begntime") or visit.begin_at
     if visit.batches and begin_at[:10] > min(one.first for one in visit.batches):
         raise declined("admission-after-charges", "入院日期晚于已上传费用的日期", "begntime")
-    return Answer({}, (changing(
-        call, visit, med_type=med_type, begin_at=begin_at, facts=facts_of(row),
-        case_no=row.text("ipt_otp_no") or visit.case_no,
-        disease=row.text("dise_codg") or visit.disease,
-        diagnoses=merged(visit.diagnoses, call.input.rows("diseinfo"))),))
+    moved = med_type != visit.med_type or begin_at[:10] != visit.begin
+    if moved and visit.standing() is not None:
+        raise declined("settled-visit", f"已有中途结算 {visit.standing().setl_id}，请先撤销，再改"
+                       "入院日期或医疗类别", f"mdtrt_id {visit.mdtrt_id}")
+    if moved:
+        persons.on_day(call, visit.psn_no, begin_at[:10])
+        call.desk.platform.places.designated(call.region, call.profile.code, kind, begin_at[:10])
+    changes = {"med_type": med_type, "begin_at": begin_at, "facts": facts_of(row),
+               "case_no": row.text("ipt_otp_no") or visit.case_no,
+               "disease": row.text("dise_codg") or visit.disease,
+               "diagnoses": merged(visit.diagnoses, call.input.rows("diseinfo"))}
+    after = replace(visit, **{name: value for name, value in changes.items() if name != "facts"})
+    if visit.unsettled() is None \
+            or fee_lines.circumstances(call, visit) == fee_lines.circumstances(call, after):
+        return Answer({}, (changing(call, visit, **changes),))
+    lines = fee_lines.split_anew(call, after)
+    same = tuple(sum(column) for column in zip(*(one.parts for one in lines), strict=True)) \
+        == visit.unsettled().parts
+    return Answer({}, (lambda connection: call.desk.visits.split_anew(
+        connection, call.region, visit, lines, **changes),),
+        warning="" if same else "已上传费用按变更后的信息重新拆分，请重新预结算")
 
 
 def cancel_admission(call: Call) -> Answer:

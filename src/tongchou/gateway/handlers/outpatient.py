@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from ...visits import Visit
-from .. import fee_lines, settling
+from .. import fee_lines, prescribing, settling
 from ..call import Answer, Call
 from ..reading import Row
 from ..refusals import declined
@@ -55,6 +55,7 @@ def describe(call: Call) -> Answer:
 def charge(call: Call) -> Answer:
     """2204 门诊费用明细上传: the split of every line."""
     visit, rows = call.own_visit(KIND, ("open",)), call.input.rows("feedetail")
+    prescribing.check_flow(call, visit.psn_no, rows)
     lines, result = fee_lines.split_lines(call, visit, rows)
     for batch in {one.chrg_bchno for one in lines}:
         standing = visit.standing(batch)

@@ -149,6 +149,10 @@ class Catalogue:
         return (item for code in sorted(self._items)
                 if (item := self.item(code, day)) is not None)
 
+    def all_rows(self) -> Iterator[Item]:
+        """Every row, in force or not, by code and day."""
+        return (item for code in sorted(self._items) for _, _, item in self._items[code])
+
     def known(self, code: str) -> tuple[Item, ...]:
         """Every row of a code, oldest first."""
         return tuple(item for _, _, item in self._items.get(code, ()))

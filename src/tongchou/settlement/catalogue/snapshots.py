@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 
@@ -46,6 +47,10 @@ class Catalogues:
                     region, version, store.items(connection, region, known_at),
                     store.rules(connection, region, known_at))
             return self._kept[region, version]
+
+    def editions(self, connection: Connection, region: str) -> dict[int, datetime]:
+        """Number -> moment it became known of every edition of a region."""
+        return store.editions(connection, region)
 
 
 def sample_files() -> tuple[Path, Path]:

@@ -77,6 +77,11 @@ def edition_time(connection: Connection, region: str, version: int) -> datetime 
     return row[1] if row else None
 
 
+def editions(connection: Connection, region: str) -> dict[int, datetime]:
+    """Number -> moment it became known of every edition."""
+    return dict(connection.execute(EDITION, (region,)).fetchall())
+
+
 def items(connection: Connection, region: str, moment: datetime | str) -> list[Item]:
     """Items believed at a moment (`infinity`: now), by code and day."""
     return [Item(*row[:8], row[8], row[9], _restrictions(row[10]), *row[11:])

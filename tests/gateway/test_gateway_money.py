@@ -1,0 +1,220 @@
+"""Generated visits of all kinds keep I1 to I9; so do the published settlements."""
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from clients import DRUG, ITEMS, PNEUMONIA, drugstore_of, morning
+from gateway_city import City
+from identities import SHARED, check_line, check_money, check_negative
+
+from tongchou.client import (Access, Client, Line, Outpatient, Person, Purchase, Refused, Settled,
+                             Stay)
+from tongchou.database import Database
+from tongchou.demo_city import made_city
+from tongchou.gateway import money, service
+from tongchou.money import yuan_text
+
+HOSPITALS = ("H52990100001", "H52990100002", "H52990100003", "H52990100004", "H52990100005")
+GOLDEN = SHARED.with_name("code-tables.json")
+FUNDS = ("hifp_pay", "cvlserv_pay", "hifes_pay", "hifmi_pay", "hifob_pay", "maf_pay", "hifdm_pay",
+         "oth_pay")
+
+
+def directly(city: City) -> object:
+    """A post without a network: the gateway itself."""
+    def post(path: str, headers: Mapping[str, str], body: bytes) -> bytes:
+        try:
+            opened = city.gateway.opened(headers, body, path.rpartition("/")[2])
+        except service.Unopened as unopened:
+            return unopened.reply
+        return city.gateway.answered(opened)
+    return post
+
+
+class Visitor:
+    """Makes visits of all kinds for some people and checks every reply."""
+
+    def __init__(self, city: City, people: list[Mapping[str, str]], seed: int) -> None:
+        self.rng, self.begin = random.Random(seed), morning(city.today)
+        self.people, self.counts, post = people, Counter(), directly(city)
+        city.profiles.refresh()
+        self.clients = {code: Client(Access("x://x/gateway", one.code, one.region, one.family,
+                                            one.access_key, one.secret, one.dialect), post)
+                        for code in (*HOSPITALS, drugstore_of(city))
+                        if (one := city.profiles.of(code)) is not None}
+
+    def visit(self) -> None:
+        """One visit: quoted, settled, perhaps taken back in whole or part."""
+        who = self.rng.choice(self.people)
+        kind = self.rng.choices(("clinic", "stay", "store"), (5, 3, 2))[0]
+        codes = list(self.clients)
+        client = self.clients[codes[-1] if kind == "store" else self.rng.choice(codes[:-1])]
+        try:
+            person = client.identify(who["certno"], who["psn_name"])
+            getattr(self, kind)(client, person)
+            self.counts[kind] += 1
+        except Refused as refused:
+            self.counts[f"refused {refused.code}"] += 1
+
+    def lines(self, most: int) -> list[Line]:
+        """Lines of every size; one in eight of an amount with a fraction of a fen in it."""
+        found = []
+        for _ in range(self.rng.randrange(1, most)):
+            count = Decimal(self.rng.randrange(1, 50))
+            if self.rng.random() < 0.12:
+                count = Decimal(self.rng.randrange(1, 5000)).scaleb(-2)
+            found.append(Line(self.rng.choice(ITEMS), count,
+                              Decimal(self.rng.randrange(1, 60_000)).scaleb(-2), self.begin))
+        return found
+
+    def clinic(self, client: Client, person: Person) -> None:
+        """門诊: two batches of one visit."""
+        visit = Outpatient.open(client, person, self.begin, self.rng.choice(("11", "12", "13")),
+                                PNEUMONIA)
+        for batch in ("B1", "B2")[:self.rng.randrange(1, 3)]:
+            for row in visit.charge(self.lines(5), batch):
+                check_line(row)
+            quote = visit.quote(batch)
+            self.checked(quote, settled := visit.settle(batch))
+        if self.rng.random() < 0.3:
+            self.back(settled, visit.refund(settled))
+
+    def stay(self, client: Client, person: Person) -> None:
+        """住院: perhaps settled in the middle."""
+        stay = Stay.open(client, person, self.begin, PNEUMONIA)
+        for row in stay.charge(self.lines(9)):
+            check_line(row)
+        if self.rng.random() < 0.3:
+            quote = stay.quote()
+            self.checked(quote, stay.settle(mid_stay=True))
+            for row in stay.charge(self.lines(9)):
+                check_line(row)
+        stay.discharge(self.begin.replace(hour=18), PNEUMONIA)
+        quote, numbers = stay.quote(), list(stay.unsettled)
+        self.checked(quote, settled := stay.settle())
+        if self.rng.random() < 0.3:
+            self.back(settled, stay.refund(settled, numbers))
+
+    def store(self, client: Client, person: Person) -> None:
+        """药店."""
+        visit, lines = Purchase(client, person, self.begin), [
+            Line(DRUG, Decimal(self.rng.randrange(1, 9)), Decimal(
+                self.rng.randrange(1, 9000)).scaleb(-2), self.begin)]
+        quote = visit.quote(lines)
+        self.checked(quote, settled := visit.settle(lines))
+        if self.rng.random() < 0.3:
+            self.back(settled, visit.refund(settled))
+
+    def checked(self, quote: Mapping[str, object], settled: Settled) -> None:
+        """I1 to I6 of both, and I9: what was quoted is what is settled."""
+        output = {"setlinfo": settled.info, "setldetail": settled.details}
+        check_money(quote)
+        check_money(output)
+        assert [row | {} for row in quote["setldetail"]] == list(settled.details)
+        for name, value in quote["setlinfo"].items():
+            if name.endswith(("amt", "_pay", "_selfpay", "dedc")):
+                assert value == settled.info[name], name
+        self.counts["with a fund"] += settled.amount("fund_pay_sumamt") > 0
+        self.counts["settlements"] += 1
+
+    def back(self, settled: Settled, cancelled: Settled) -> None:
+        """I8."""
+        check_money({"setlinfo": cancelled.info, "setldetail": cancelled.details})
+        check_negative({"setlinfo": settled.info, "setldetail": settled.details},
+                       {"setlinfo": cancelled.info, "setldetail": cancelled.details})
+        self.counts["cancellations"] += 1
+
+
+def visited(city: City, people: int, visits: int, threads: int = 2) -> Counter:
+    """So many visits by people of the city, a share of them in each thread."""
+    lists, _ = made_city(date.fromisoformat(city.today), people)
+    insured = [row for row in lists.rows["persons"] if row["psn_no"] in lists.covered
+               and row.get("certno") and row.get("psn_cert_type", "01") == "01"]
+    seed = int(os.environ.get("VISITS_SEED") or random.SystemRandom().randrange(10**6))
+    visitors = [Visitor(city, insured[place::threads], seed + place) for place in range(threads)]
+    begun, counts = time.perf_counter(), Counter()
+
+    def many(visitor: Visitor) -> None:
+        for _ in range(visits // threads):
+            visitor.visit()
+
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(many, visitors))
+    except BaseException:
+        print(f"VISITS_SEED={seed} failed")
+        raise
+    for one in visitors:
+        counts += one.counts
+    print(f"seed {seed}, {visits:,} visits in {time.perf_counter() - begun:.0f} s: {dict(counts)}")
+    assert counts["clinic"] + counts["stay"] + counts["store"] > 0.9 * visits
+    assert min(counts[kind] for kind in ("clinic", "stay", "store", "with a fund",
+                                         "cancellations")) > visits / 20
+    return counts
+
+
+def test_generated_visits_keep_every_identity(city: City) -> None:
+    visited(city, 60, 300)
+
+
+@pytest.mark.long
+def test_ten_thousand_visits_keep_every_identity(database: Database, tmp_path: Path) -> None:
+    city = City(database, tmp_path, people=2000)
+    try:
+        visited(city, 2000, 10_000)
+    finally:
+        city.stop()
+
+
+# --- the published settlements --------------------------------------------------------------------
+def golden() -> list[Mapping[str, object]]:
+    """The published settlements; none where they are not on this machine."""
+    return json.loads(GOLDEN.read_text("utf-8"))["golden_samples"] if GOLDEN.exists() else []
+
+
+@pytest.mark.parametrize("sample", golden(), ids=lambda one: one["id"])
+def test_published_settlements_keep_the_identities_we_check(sample: Mapping[str, object]) -> None:
+    """They say what our check says: the check is not stricter than production, nor laxer."""
+    def amount(name: str) -> Decimal:
+        return Decimal(str(sample.get(name) or 0))
+    detail = {kind: Decimal(yuan) for kind, yuan in sample["setldetail"]}
+    info = {name: amount(name) for name in (*money.SIGNED, "hosp_part_amt")}
+    if "psn_part_amt" not in sample or sample["psn_part_amt"] is None:   # a cancellation
+        info["psn_part_amt"] = info["acct_pay"] + info["psn_cash_pay"]
+        info["hosp_part_amt"] = detail.get("999997", Decimal())
+    rows = [{"fund_payamt": str(one)} for one in detail.values()]
+    check_money({"setlinfo": info, "setldetail": rows})
+
+
+@pytest.mark.parametrize("sample", [one for one in golden() if one["id"] in ("G1", "G2")],
+                         ids=lambda one: one["id"])
+def test_our_fields_of_a_published_settlement_are_its_own(sample: Mapping[str, object]) -> None:
+    """The same parts and payers give the same national fields; accounts are cash here."""
+    fund = sample.get("hifob_pay", "0.00")
+    own = {"funds": {"large": fund}, "psn_part_amt": sample["psn_part_amt"],
+           "hosp_part_amt": sample["hosp_part_amt"]}
+    answer = {"this_settlement": own, "act_pay_dedc": sample["act_pay_dedc"], "layers": []}
+    kind = SimpleNamespace(field="hifob_pay", fund_pay_type="330101", zh="大额")
+    pack = SimpleNamespace(funds={"large": kind})
+    parts = tuple(int(Decimal(sample[name]) * 100) for name in money.PART_FIELDS)
+    shown = money.amounts(answer, pack, parts, None)
+    for name in ("medfee_sumamt", "act_pay_dedc", "fund_pay_sumamt", "psn_part_amt",
+                 "hosp_part_amt", *money.PART_FIELDS):
+        assert Decimal(shown[name]) == Decimal(sample[name]), name
+    assert sum(Decimal(shown[name]) for name in FUNDS) == Decimal(sample["fund_pay_sumamt"])
+    cash = Decimal(sample["acct_pay"]) + Decimal(sample["psn_cash_pay"])
+    assert Decimal(shown["psn_cash_pay"]) == cash
+    rows = {row["fund_pay_type"]: row["fund_payamt"] for row in money.details(answer, pack)}
+    assert {code: yuan for code, yuan in rows.items() if yuan != yuan_text(0)} == {
+        code: yuan for code, yuan in sample["setldetail"] if not code.startswith("3102")}
