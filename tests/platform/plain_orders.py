@@ -9,6 +9,7 @@ from tongchou.database import shard_of
 
 REGION = "999900"
 HOSPITAL = "H99990000001"
+PARTS = ("years", "answers", "settlements", "entries", "outcomes", "outbox")
 NOW = datetime(2025, 3, 1, 8, tzinfo=UTC)
 
 
@@ -34,7 +35,8 @@ def order(psn_no: str, setl_id: str, fen: int, version: int = 0, at: datetime = 
                          "bill": None, "members": [], "pack_hash": "0", "kernel_version": "0",
                          "setl_time": when, "settled_by": "test", "known_at": when}],
         "outcomes": [{**place, "psn_no": psn_no, "setl_id": setl_id, "revision": 1,
-                      "reason": "settle", "cause": setl_id, "result": {}, "person": {},
+                      "reason": "settle", "cause": setl_id, "money": {},
+                      "statement": {}, "person": {},
                       "entry": 1, "known_at": when}],
         "outbox": [{**place, "outbox_id": f"O{setl_id}", "topic": "settled", "body": "{}",
                     "created_at": when}]}
@@ -42,7 +44,8 @@ def order(psn_no: str, setl_id: str, fen: int, version: int = 0, at: datetime = 
 
 def write(connection: psycopg.Connection, one: dict) -> None:
     """Carries an order out."""
-    connection.execute("select write_settlements(%s, %s)", [json.dumps(one), one["reply"]])
+    connection.execute("select write_settlements(%s, %s, %s, %s, %s, %s, %s)", [
+        *(json.dumps(one[part]) for part in PARTS), one["reply"]])
 
 
 def books(connection: psycopg.Connection) -> dict[str, object]:

@@ -187,7 +187,8 @@ def test_an_edited_close_is_named(books: Database, change: str, what: str) -> No
 
 def test_an_accumulator_that_was_edited_is_named(books: Database) -> None:
     with tampering(books) as connection:
-        connection.execute("""update person_year set paid = paid || '{"critical_illness": 0}'
+        connection.execute("""update person_year
+                           set paid = (paid::jsonb || '{"critical_illness": 0}')::json
                            where psn_no = 'P1'""")
     with books.connection() as connection:
         report = verify(connection)

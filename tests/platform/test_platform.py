@@ -76,8 +76,8 @@ def test_a_changed_amount_in_the_past_is_found_by_the_replay(town: Town) -> None
     settled = json.loads(town.settle(stay(number, "D1", "60000.00")))
     with town.platform.database.admin() as owner:
         owner.execute("alter table outcome disable trigger user")
-        owner.execute("update outcome set result = jsonb_set(result, "
-                      "'{money,person_fen}', '1') where psn_no = %s", (number,))
+        owner.execute("update outcome set money = jsonb_set(money::jsonb, "
+                      "'{money,person_fen}', '1')::json where psn_no = %s", (number,))
         owner.execute("alter table outcome enable trigger user")
         owner.commit()
     assert not town.platform.replay(REGION, number, settled["setl_id"], who=CLERK)["equal"]

@@ -58,20 +58,20 @@ CHECKS = {
           where e.psn_no is not null and p.account = 'expense'
           group by 1, 2, 3, 4 having sum(p.amount_fen) <> 0),
         stored as (select y.shard, y.psn_no, y.year, f.key as fund, f.value::bigint as fen
-          from person_year y cross join jsonb_each_text(y.paid) f)
+          from person_year y cross join json_each_text(y.paid) f)
         select * from booked full join stored using (shard, psn_no, year, fund)
         where booked.fen is distinct from stored.fen""",
     "paid that is not the sum of the newest outcomes": """
         with newest as (
-          select distinct on (region, shard, psn_no, setl_id) o.shard, o.psn_no, s.year, o.result
+          select distinct on (region, shard, psn_no, setl_id) o.shard, o.psn_no, s.year, o.money
           from outcome o join settlement s using (region, shard, psn_no, setl_id)
           order by region, shard, psn_no, setl_id, revision desc),
         due as (
           select n.shard, n.psn_no, n.year, f.key as fund, sum(f.value::bigint)::bigint as fen
-          from newest n cross join jsonb_each_text(n.result -> 'money' -> 'paid') f
+          from newest n cross join json_each_text(n.money -> 'money' -> 'paid') f
           group by 1, 2, 3, 4 having sum(f.value::bigint) <> 0),
         stored as (select y.shard, y.psn_no, y.year, f.key as fund, f.value::bigint as fen
-          from person_year y cross join jsonb_each_text(y.paid) f)
+          from person_year y cross join json_each_text(y.paid) f)
         select * from due full join stored using (shard, psn_no, year, fund)
         where due.fen is distinct from stored.fen""",
 }

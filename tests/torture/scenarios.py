@@ -22,8 +22,8 @@ KINDS = ("settle",) * 4 + ("status",) * 2 + ("presettle", "presettle", "reverse"
                                              "retry", "again", "reuse")
 LAST = 2 ** 62
 STORED = """
-select distinct on (s.setl_id) s.setl_id, o.result -> 'money' -> 'paid',
-  o.result -> 'money' -> 'person_fen', o.result -> 'money' -> 'absorbed_fen'
+select distinct on (s.setl_id) s.setl_id, o.money -> 'money' -> 'paid',
+  o.money -> 'money' -> 'person_fen', o.money -> 'money' -> 'absorbed_fen'
 from settlement s join outcome o using (region, shard, psn_no, setl_id)
 where s.region = %s and s.shard = %s and s.psn_no = %s order by s.setl_id, o.revision desc"""
 

@@ -44,11 +44,11 @@ def changes(connection: psycopg.Connection, table: str) -> Iterator[Change]:
             continue
         row, value = found
         head = f"update {table} t set {column} = "
-        if kind == "jsonb":
+        if kind in ("json", "jsonb"):
             named = {path_name(path): (path, leaf) for path, leaf in leaves(value)}
             for name, (path, leaf) in sorted(named.items()):
-                yield Change(table, f"{column}/{name}",
-                             f"{head} jsonb_set({column}, %s, %s) where t::text = %s",
+                changed = f"jsonb_set({column}::jsonb, %s, %s)::{kind}"
+                yield Change(table, f"{column}/{name}", f"{head} {changed} where t::text = %s",
                              (list(path), json.dumps(flipped(leaf)), row))
         elif kind == "text":
             yield Change(table, column, f"{head} %s where t::text = %s", (flipped(value), row))

@@ -33,7 +33,7 @@ from ..errors import Refusal
 
 SETTINGS = {
     "listen_addresses": "''", "max_connections": "100", "jit": "off",
-    "checkpoint_timeout": "15min", "random_page_cost": "1.1", "wal_compression": "on",
+    "checkpoint_timeout": "15min", "random_page_cost": "1.1",
     "timezone": "UTC", "log_timezone": "UTC", "hot_standby": "on",
     # Archiving is switched on without a restart; until then every segment counts as archived.
     "wal_level": "replica", "archive_mode": "on", "archive_command": "'true'",

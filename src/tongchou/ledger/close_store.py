@@ -35,7 +35,7 @@ with booked as (
   group by p.shard, p.psn_no, p.year, p.fund having sum(p.amount_fen) <> 0),
 stored as (
   select y.shard, y.psn_no, y.year, f.key as fund, f.value as fen
-  from person_year y cross join jsonb_each_text(y.paid) f
+  from person_year y cross join json_each_text(y.paid) f
   where y.region = %(region)s and f.value is distinct from '0')
 select coalesce(b.shard, s.shard), coalesce(b.psn_no, s.psn_no), coalesce(b.year, s.year),
        coalesce(b.fund, s.fund), coalesce(b.fen, '0'), coalesce(s.fen, '0')

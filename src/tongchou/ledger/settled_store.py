@@ -70,8 +70,8 @@ where s.region = %(region)s and o.revision = 1 and seen is distinct from expecte
 MONEY = """
 with every as (
   select o.shard, o.psn_no, o.setl_id, o.seq, lead(o.seq) over (partition by o.shard, o.psn_no,
-    o.setl_id order by o.revision) as next_seq, o.result -> 'money' as money,
-    o.result -> 'advanced' as advanced from outcome o where o.region = %(region)s),
+    o.setl_id order by o.revision) as next_seq, o.money -> 'money' as money,
+    o.money -> 'advanced' as advanced from outcome o where o.region = %(region)s),
 changes as (
   select shard, setl_id, seq, 1 as sign, money, advanced from every
   union all select shard, setl_id, next_seq, -1, money, advanced from every
@@ -82,7 +82,7 @@ said as (
   from changes c cross join lateral (values
     ('expense', 1, c.money), ('owed to the institution', -1, c.advanced),
     ('owed to the person', -1, c.money), ('owed to the person', 1, c.advanced)
-    ) as a (account, sign, part) cross join jsonb_each_text(a.part -> 'paid') f
+    ) as a (account, sign, part) cross join json_each_text(a.part -> 'paid') f
   union all select shard, setl_id, seq, 'cash', '', sign * (money ->> 'person_fen')::bigint
   from changes
   union all select shard, setl_id, seq, 'absorbed', '', sign * (money ->> 'absorbed_fen')::bigint
@@ -118,7 +118,7 @@ where o.region = %(region)s and m.topic is distinct from 'settlement.' || o.reas
 # the answer of the request it came from.
 PROOFS = """
 select e.shard, e.seq, e.evidence, e.entry_id, o.psn_no, o.setl_id, o.revision, o.reason, o.cause,
-  o.result, o.person, case when o.revision = 1 then jsonb_build_object('shard', s.shard,
+  o.money, o.statement, o.person, case when o.revision = 1 then json_build_object('shard', s.shard,
     'psn_no', s.psn_no, 'setl_id', s.setl_id, 'mdtrt_id', s.mdtrt_id, 'year', s.year,
     'kind', s.kind, 'institution', s.institution, 'claim', s.claim, 'bill', s.bill,
     'members', s.members, 'pack_hash', s.pack_hash, 'kernel_version', s.kernel_version,
@@ -130,7 +130,8 @@ left join settlement s on (s.region, s.shard, s.psn_no, s.setl_id)
   = (o.region, o.shard, o.psn_no, o.setl_id)
 left join idempotency k on (k.region, k.outcome) = (e.region, e.entry_id)
 where e.region = %s and e.evidence <> ''"""
-OUTCOME = ("psn_no", "setl_id", "revision", "reason", "cause", "result", "person")
+OUTCOME = ("psn_no", "setl_id", "revision", "reason", "cause", "money", "statement",
+           "person")
 CONTRADICTIONS = (MISSING, ENTRIES, ROWS, MONEY, INSTITUTIONS, MESSAGES)
 
 

@@ -62,7 +62,7 @@ def append(connection: Connection, entry: Entry, shard: int) -> int:
     `clock-went-back` when `booked_at` lies more than a minute before the chain's last entry.
     """
     try:
-        return connection.execute("select book(%s::jsonb)", (
+        return connection.execute("select book(%s::json)", (
             canonical_text([entry_order(entry, shard)]),)).fetchone()[0][0]
     except Error as fault:
         if fault.sqlstate == "TC001":

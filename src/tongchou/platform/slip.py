@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from operator import itemgetter
 
 from ..enrolment import Institution
 from ..ledger import CHINA_TIME
@@ -68,11 +69,12 @@ def _amounts(found: Found, outcome: Mapping[str, object]) -> dict[str, str]:
 
 
 def _details(found: Found, outcome: Mapping[str, object]) -> list[dict[str, str]]:
-    """One row a fund that pays for this bill."""
-    return [{"fund_pay_type": found.pack.funds[fund].fund_pay_type,
+    """One row a fund that pays for this bill, by its national number."""
+    rows = [{"fund_pay_type": found.pack.funds[fund].fund_pay_type,
              "fund_pay_type_name": FUNDS[fund].zh if fund in FUNDS else fund,
              "fund_payamt": yuan_text(fen)}
             for fund, fen in outcome["result"]["money"]["paid"].items()]
+    return sorted(rows, key=itemgetter("fund_pay_type"))
 
 
 def _china(moment: object) -> str:

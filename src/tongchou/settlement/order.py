@@ -134,8 +134,8 @@ def _outcome_row(request: Request, outcome: Outcome, person: Person) -> dict[str
     stored = outcome.stored
     return {"psn_no": stored.psn_no, "setl_id": stored.setl_id, "revision": stored.revision + 1,
             "reason": outcome.reason, "cause": request.cause,
-            "result": {"money": outcome.money.as_dict(), "advanced": outcome.advanced.as_dict(),
-                       "statement": outcome.statement}, "person": person_row(person)}
+            "money": {"money": outcome.money.as_dict(), "advanced": outcome.advanced.as_dict()},
+            "statement": outcome.statement, "person": person_row(person)}
 
 
 def _evidence(request: Request, row: Mapping[str, object],

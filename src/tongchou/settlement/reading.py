@@ -135,8 +135,8 @@ class YearReader:
             seen = claim if member == ask.psn_no else max((one.claim for one in found),
                                                           key=lambda one: one.settled)
             persons[member] = self._people.person(member, context.person, seen)
-            before = context.year["person"]
-            settled_as[member] = person_of(before) if before else persons[member]
+            before = context.year["settlements"]
+            settled_as[member] = person_of(before[-1]["person"]) if before else persons[member]
             stored += found
         rules = self._settlers.rules(pack)
         return Read(Year(pack, persons, settled_as, tuple(stored), rules), tuple(owners))
@@ -156,5 +156,5 @@ def owner_of(region: str, psn_no: str, year: str, context: Context) -> Owner:
 
 def _stored(row: Mapping[str, object], year: str) -> Stored:
     return Stored(row["setl_id"], row["shard"], year, row["kind"], row["institution"],
-                  claim_of(row["claim"]), row["revision"], Money.of(row["money"]),
-                  Money.of(row["advanced"]), row["reversed"])
+                  claim_of(row["claim"]), row["revision"], Money.of(row["money"]["money"]),
+                  Money.of(row["money"]["advanced"]), row["reversed"])

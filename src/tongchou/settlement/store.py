@@ -13,13 +13,14 @@ from ..errors import Refusal
 from .order import Order
 
 STALE = "TC003"
-ORDER = ("years", "answers", "settlements", "entries", "outcomes", "outbox")
+WRITE = "select write_settlements(%s::json, %s::json, %s::json, %s::json, %s::json, %s::json, %s)"
 SETTLEMENT = """
 select s.setl_id, s.mdtrt_id, s.psn_no, s.year, s.kind, s.institution, s.claim, s.bill,
        s.pack_hash, s.kernel_version, s.setl_time, s.settled_by, s.known_at,
-       (select jsonb_agg(jsonb_build_object('revision', o.revision, 'reason', o.reason,
-          'cause', o.cause, 'result', o.result, 'person', o.person, 'seq', o.seq,
-          'known_at', o.known_at) order by o.revision)
+       (select json_agg(json_build_object('revision', o.revision, 'reason', o.reason,
+          'cause', o.cause, 'result', json_build_object('money', o.money -> 'money',
+            'advanced', o.money -> 'advanced', 'statement', o.statement), 'person', o.person,
+          'seq', o.seq, 'known_at', o.known_at) order by o.revision)
         from outcome o where o.region = s.region and o.shard = s.shard and o.psn_no = s.psn_no
           and o.setl_id = s.setl_id),
        s.members
@@ -29,7 +30,7 @@ SETTLEMENT_COLUMNS = ("setl_id", "mdtrt_id", "psn_no", "year", "kind", "institut
                       "known_at", "outcomes", "members")
 
 
-NO_YEAR: Mapping[str, object] = {"version": 0, "paid": {}, "person": None, "settlements": ()}
+NO_YEAR: Mapping[str, object] = {"version": 0, "paid": {}, "settlements": ()}
 
 
 class Ask(NamedTuple):
@@ -54,7 +55,7 @@ class Context(NamedTuple):
 
 def read_contexts(connection: Connection, asks: Sequence[Ask]) -> list[Context]:
     """Person, year and earlier answer of each ask, in one round trip and as of one moment."""
-    rows = connection.execute("select settlement_contexts(%s::jsonb)", (
+    rows = connection.execute("select settlement_contexts(%s::json)", (
         orjson.dumps([ask._asdict() for ask in asks]).decode(),)).fetchone()[0]
     return [Context(person, year or NO_YEAR, answered) for person, year, answered in rows]
 
@@ -75,7 +76,7 @@ def answer_of(connection: Connection, region: str, shard: int, key: str,
               ) -> Mapping[str, str] | None:
     """The answer stored under a key, with the hash of its request."""
     row = connection.execute(
-        "select jsonb_build_object('reply', reply, 'body_hash', encode(body_hash, 'hex')) "
+        "select json_build_object('reply', reply, 'body_hash', encode(body_hash, 'hex')) "
         "from idempotency where region = %s and shard = %s and key = %s",
         (region, shard, key)).fetchone()
     return row[0] if row else None
@@ -90,10 +91,11 @@ def write(connection: Connection, order: Order) -> None:
 
     A reply has no line breaks.
     """
-    rows = {name: getattr(order, name) for name in ORDER}
+    rows = [orjson.dumps(part).decode() for part in (
+        order.years, order.answers, order.settlements, order.entries, order.outcomes,
+        order.outbox)]
     try:
-        connection.execute("select write_settlements(%s::jsonb, %s)",
-                           (orjson.dumps(rows).decode(), "\n".join(order.replies)))
+        connection.execute(WRITE, (*rows, "\n".join(order.replies)))
     except psycopg.Error as fault:
         if fault.sqlstate == STALE:
             raise Stale from None

@@ -343,7 +343,7 @@ create table person_now (
   region text not null,
   shard smallint not null,
   psn_no text not null,
-  context jsonb,                    -- null: the person was retracted
+  context json,                     -- null: the person was retracted
   primary key (region, shard, psn_no)
 ) partition by hash (region, shard);
 select spread('person_now');
@@ -359,7 +359,7 @@ begin
     cross join lateral (select 1 from person_now n where n.region = asked.region
       and n.shard = asked.shard and n.psn_no = asked.psn_no for update) as locked;
   insert into person_now as n
-    select asked.region, asked.shard, asked.psn_no, made.context_
+    select asked.region, asked.shard, asked.psn_no, made.context_::json
     from unnest(regions, shards, numbers) as asked (region, shard, psn_no)
     left join person_contexts(regions, shards, numbers, 'infinity') as made
       on (made.region_, made.shard_, made.number_) = (asked.region, asked.shard, asked.psn_no)
@@ -406,7 +406,7 @@ end $$;
 
 -- Everything a settlement asks about a person, as known now; null when nobody has that number.
 create function person_context(region_ text, shard_ smallint, psn_no_ text)
-returns jsonb language plpgsql stable as $$
+returns json language plpgsql stable as $$
 begin
   return (select n.context from person_now n
           where n.region = region_ and n.shard = shard_ and n.psn_no = psn_no_);

@@ -82,7 +82,7 @@ select append_only('idempotency');
 -- entries_: [{region, shard, entry_id, kind, psn_no, year, reference, booked_at, event_at, evidence,
 --   body, accounts, funds, institutions, amounts}]
 -- SQLSTATE TC001: the clock went back; TC002: the postings of an entry do not sum to zero.
-create function book(entries_ jsonb) returns bigint[] language plpgsql
+create function book(entries_ json) returns bigint[] language plpgsql
 set plan_cache_mode = force_generic_plan as $$
 declare
   one record;
@@ -91,7 +91,7 @@ declare
   head_seq bigint;
   head_hash bytea;
   head_at timestamptz;
-  count_ int := jsonb_array_length(entries_);
+  count_ int := json_array_length(entries_);
   seqs bigint[] := array_fill(null::bigint, array[count_]);
   befores bytea[] := array_fill(null::bytea, array[count_]);
   hashes bytea[] := array_fill(null::bytea, array[count_]);
@@ -101,9 +101,9 @@ begin
         c.last_seq, c.last_hash, c.last_at
       from (select number::int as n, r.*,
               (select sum(fen) from unnest(r.amounts) fen) as total
-            from jsonb_array_elements(entries_) with ordinality as row (entry, number),
-              jsonb_to_record(entry) as r (region text, shard smallint, entry_id text,
-                booked_at timestamptz, body text, amounts bigint[])
+            from rows from (json_to_recordset(entries_) as (region text, shard smallint,
+                entry_id text, booked_at timestamptz, body text, amounts bigint[]))
+              with ordinality as r (region, shard, entry_id, booked_at, body, amounts, number)
             order by r.region, r.shard, number) as e
       left join lateral (select last_seq, last_hash, last_at from chain
         where region = e.region and shard = e.shard for update) as c on true
@@ -138,18 +138,19 @@ begin
   -- Not an update: a join with what is in JSON would be planned for rows by the hundred.
   insert into chain as c select distinct on (r.region, r.shard) r.region, r.shard, seqs[number],
       hashes[number], max(r.booked_at) over (partition by r.region, r.shard)
-    from jsonb_array_elements(entries_) with ordinality as row (entry, number),
-      jsonb_to_record(entry) as r (region text, shard smallint, booked_at timestamptz)
+    from rows from (json_to_recordset(entries_) as (region text, shard smallint,
+        booked_at timestamptz)) with ordinality as r (region, shard, booked_at, number)
     order by r.region, r.shard, seqs[number] desc
     on conflict (region, shard) do update set last_seq = excluded.last_seq,
       last_hash = excluded.last_hash, last_at = greatest(c.last_at, excluded.last_at);
   insert into journal_entry select r.region, r.shard, seqs[number], r.entry_id, r.kind, r.psn_no,
       r.year, r.reference, r.booked_at, r.event_at, r.evidence, r.accounts, r.funds,
       r.institutions, r.amounts, r.body, befores[number], hashes[number]
-    from jsonb_array_elements(entries_) with ordinality as row (entry, number),
-      jsonb_to_record(entry) as r (region text, shard smallint, entry_id text, kind text,
-        psn_no text, year text, reference text, booked_at timestamptz, event_at timestamptz,
-        evidence text, accounts text[], funds text[], institutions text[], amounts bigint[],
-        body text);
+    from rows from (json_to_recordset(entries_) as (region text, shard smallint, entry_id text,
+        kind text, psn_no text, year text, reference text, booked_at timestamptz,
+        event_at timestamptz, evidence text, accounts text[], funds text[], institutions text[],
+        amounts bigint[], body text)) with ordinality as r (region, shard, entry_id, kind, psn_no,
+        year, reference, booked_at, event_at, evidence, accounts, funds, institutions, amounts,
+        body, number);
   return seqs;
 end $$;
