@@ -8,6 +8,7 @@ It listens as soon as the schema is there; `/readyz` says 200 when also the demo
 """
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -26,7 +27,7 @@ from .access import AccessService, Account
 from .api import Settings, configure_logs, create_app, figures, messages
 from .database import Database, migrate, open_database
 from .errors import Refusal, TongchouError
-from .gateway import (Desk, Gateway, GatewayApplication, Profiles,
+from .gateway import (Console, Desk, Gateway, GatewayApplication, Profiles, console_routes,
                       make_demonstration_profiles)
 from .ledger import clearing_file, read_calendar, read_rules
 from .platform import Platform, Round, Sender, receiver_of
@@ -43,11 +44,20 @@ MANUAL_VARIABLE = "TONGCHOU_MANUAL"
 # Who is told of settlements, and the bearer token that goes along; nobody when it is not set.
 OUTBOX_VARIABLE, OUTBOX_TOKEN_VARIABLE = "TONGCHOU_OUTBOX_URL", "TONGCHOU_OUTBOX_TOKEN"
 SHUTDOWN_SECONDS = 25
+COLLECT_AFTER = 20_000        # objects
 COMMAND = "import sys; from tongchou.cli.main import run; sys.exit(run(sys.argv[1:]))"
 DEMONSTRATION = "tongchou.demo_city"
 WARMING_CASE = "three_bills_of_a_year.yaml"
 
 _log = structlog.get_logger("tongchou.server")
+
+
+def keep_what_stands() -> None:
+    """Packs, plans and modules stay as long as the process: the collector need not walk through
+    them, and what a request makes seldom has cycles (a tenth of the time of a settlement)."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, 20, 50)
 
 
 @dataclass(frozen=True)
@@ -156,9 +166,10 @@ class Server:
         """The gateway for hospitals, and behind it the platform's own interface."""
         desk = Desk(self.platform, self.access, self.profiles, Visits(self.platform.clock),
                     {code: one.zh for code, one in messages().items()})
-        return GatewayApplication(
-            Gateway(desk), create_app(self.platform, self.access, settings, self.ready),
-            production=settings.production)
+        gateway = Gateway(desk)
+        behind = create_app(self.platform, self.access, settings, self.ready)
+        console_routes.add_console(behind, Console(gateway))
+        return GatewayApplication(gateway, behind, production=settings.production)
 
     def close(self) -> None:
         """Ends the sender, closes the pool, and the embedded server when nobody else uses it."""
@@ -194,6 +205,7 @@ class Server:
                 _log.error("not prepared", step=name, code=error.code, message=error.message)
             except Exception as fault:  # noqa: BLE001 - /readyz says it; the log says where
                 _log.error("not prepared", step=name, fault=type(fault).__name__)
+        keep_what_stands()
         _log.info("ready", **self.prepared)
 
     def _load_demonstration(self) -> None:

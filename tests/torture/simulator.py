@@ -210,8 +210,7 @@ class Simulator:
         self._wires = [Wire(self, number, self._connected()) for number in range(WINDOWS_MAX)]
         self.service = SettlementService(self._connect, window.regimes, window.people,
                                          window.tick, window.service.new_id)
-        self.service._write = Stepped(self, self.service._write)
-        self.service._look._together = Stepped(self, self.service._look._together)
+        self.service._together = Stepped(self, self.service._together)
 
     def _connected(self) -> psycopg.Connection:
         real = psycopg.connect(self.window.database.url)

@@ -1,11 +1,13 @@
 """Real-time settlement: bills split, settled, reversed, recomputed and replayed (floor 5)."""
 from .answers import body_hash
+from .attempts import Asked, local_time
 from .bill import (FeeLine, SplitBill, SplitLine, SplitRules, Visit, bill_of, bill_row,
                    compare_parts, fee_line, split_bill)
 from .catalogue import Catalogues
+from .reading import People
 from .regimes import Regime, Regimes
 from .replay import replay_settlement
-from .service import Asked, People, SettlementService, local_time
+from .service import SettlementService
 from .year import REFUNDS
 
 __all__ = ["Asked", "Catalogues", "FeeLine", "People", "REFUNDS", "Regime", "Regimes",

@@ -68,6 +68,10 @@ class Order:
         """(region, psn_no, year) of whose years it moves."""
         return [(row["region"], row["psn_no"], row["year"]) for row in self.years]
 
+    def locked(self) -> set[tuple[str, str]]:
+        """(psn_no, year) to lock before this is read again."""
+        return {(row["psn_no"], row["year"]) for row in self.years}
+
 
 def joined(orders: Sequence[Order]) -> Order:
     """One order of all of them, rows in the order in which everybody locks them."""

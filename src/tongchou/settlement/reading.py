@@ -1,13 +1,10 @@
-"""Person-years as they stand, read for settling (读取年度): alone on a connection, or together with
-other windows."""
+"""Person-years as they stand, read for settling (读取年度)."""
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import psycopg
 from psycopg import Connection
 
 from ..database import shard_of
@@ -20,11 +17,9 @@ from .money import Money
 from .order import Owner
 from .regimes import Settlers
 from .store import Ask, Context
-from .together import Together
 from .year import Stored, Year
 
 Rows = list[dict[str, object]]
-UNAVAILABLE = "database-unavailable"
 
 
 class People(Protocol):
@@ -37,58 +32,19 @@ class People(Protocol):
         """psn_no of the other members of the family."""
 
 
-class Look(Protocol):
-    """A way to read: years and earlier answers, and what was settled for a person."""
-
-    def contexts(self, asks: Sequence[Ask]) -> list[Context]:
-        """Of each ask."""
-
-    def history(self, region: str, psn_no: str) -> Rows:
-        """All settlements of a person, oldest first."""
-
-
-class Alone:
-    """Reads on one connection, within its transaction."""
+class Look:
+    """Reads on one connection: years and earlier answers, and what was settled for a person."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def contexts(self, asks: Sequence[Ask]) -> list[Context]:
-        """Of each ask."""
+        """Of each ask, as of one moment."""
         return store.read_contexts(self._connection, asks)
 
     def history(self, region: str, psn_no: str) -> Rows:
         """All settlements of a person, oldest first."""
         return store.history(self._connection, region, shard_of(region, psn_no), psn_no, None)
-
-
-class Shared:
-    """Reads for all who look at this moment in one statement."""
-
-    def __init__(self, connect: Callable[[], AbstractContextManager[Connection]]) -> None:
-        self._connect = connect
-        self._together = Together(self._look)
-
-    def contexts(self, asks: Sequence[Ask]) -> list[Context]:
-        """Of each ask."""
-        return self._together(asks)
-
-    def history(self, region: str, psn_no: str) -> Rows:
-        """All settlements of a person, oldest first."""
-        with self._connect() as connection:
-            return Alone(connection).history(region, psn_no)
-
-    def _look(self, wanted: Sequence[Sequence[Ask]]) -> list[list[Context] | Exception]:
-        """What one asks for cannot spoil what another does."""
-        try:
-            with self._connect() as connection:
-                found = iter(store.read_contexts(connection, [ask for asks in wanted
-                                                              for ask in asks]))
-            return [[next(found) for _ in asks] for asks in wanted]
-        except (psycopg.Error, Refusal) as fault:
-            if len(wanted) == 1 or getattr(fault, "code", "") == UNAVAILABLE:
-                return [fault] * len(wanted)
-        return [self._look([asks])[0] for asks in wanted]
 
 
 @dataclass(frozen=True)
@@ -105,21 +61,16 @@ class YearReader:
     def __init__(self, people: People, settlers: Settlers) -> None:
         self._people, self._settlers = people, settlers
 
-    def read(self, look: Look, pack: Pack, ask: Ask, claim: Claim,
-             own: Context | None = None) -> tuple[Context, Read]:
-        """The context of who asks (read already as `own`, or now) and the year; `claim` is the one
-        to settle, or the newest. An answered key needs no year."""
-        if own is None:
-            own, = look.contexts([ask])
-        if own.answered:
-            return own, Read(Year(pack, {}, {}), ())
+    def read(self, look: Look, pack: Pack, ask: Ask, claim: Claim, own: Context) -> Read:
+        """The year of who asks, whose own part is read already; `claim` is the one to settle, or
+        the newest."""
         contexts = {ask.psn_no: own}
         if self._settlers.shares_family(pack) and own.person:
             members = self._people.family(own.person)
             asks = [ask_of(ask.region, member, ask.year) for member in members]
             if asks:
                 contexts |= dict(zip(members, look.contexts(asks), strict=True))
-        return own, self._joined(pack, ask, claim, contexts)
+        return self._joined(pack, ask, claim, contexts)
 
     def _joined(self, pack: Pack, ask: Ask, claim: Claim, contexts: Mapping[str, Context]) -> Read:
         persons, settled_as, stored, owners = {}, {}, [], []

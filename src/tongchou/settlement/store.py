@@ -12,7 +12,7 @@ from ..database import shard_of
 from ..errors import Refusal
 from .order import Order
 
-STALE = "TC003"
+STALE = ("TC003", "40P01", "40001")      # moved on; two who met in the database
 WRITE = "select write_settlements(%s::json, %s::json, %s::json, %s::json, %s::json, %s::json, %s)"
 SETTLEMENT = """
 select s.setl_id, s.mdtrt_id, s.psn_no, s.year, s.kind, s.institution, s.claim, s.bill,
@@ -85,6 +85,10 @@ def answer_of(connection: Connection, region: str, shard: int, key: str,
 class Stale(Exception):
     """What was read has moved on: nothing was written, read again."""
 
+    def __init__(self, order: Order) -> None:
+        super().__init__("a year has moved on")
+        self.years = order.locked()
+
 
 def write(connection: Connection, order: Order) -> None:
     """Everything of the order or nothing, in one statement. Raises Stale.
@@ -97,8 +101,8 @@ def write(connection: Connection, order: Order) -> None:
     try:
         connection.execute(WRITE, (*rows, "\n".join(order.replies)))
     except psycopg.Error as fault:
-        if fault.sqlstate == STALE:
-            raise Stale from None
+        if fault.sqlstate in STALE:
+            raise Stale(order) from None
         raise
 
 
