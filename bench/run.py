@@ -1,7 +1,8 @@
 """The performance table: our kernels beside the hand-written loop, memory and other engines.
 
     python bench/run.py [--n 100000] [--claims 10000000] [--people 20000]
-                        [--only engines,latency,pipeline,platform,grouping] [--strict] [--json FILE]
+                        [--only engines,latency,pipeline,platform,grouping,points] [--strict]
+                        [--json FILE]
 
 Every part runs in processes of its own, all but the platform on one thread. Gates say PASS or FAIL;
 the exit code is 0 all the same unless --strict is given. See bench/README.md for what is measured.
@@ -34,7 +35,7 @@ ONE_THREAD = {name: "1" for name in ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "N
                                      "OPENBLAS_NUM_THREADS", "ARROW_IO_THREADS",
                                      "NUMEXPR_MAX_THREADS")}
 WORKLOAD_PACK, SHIPPED_PACK = HERE / "packs" / "peer_workload.yaml", "zibo/2023"
-PARTS = ("engines", "latency", "pipeline", "platform", "grouping")
+PARTS = ("engines", "latency", "pipeline", "platform", "grouping", "points")
 
 
 class Gate(NamedTuple):
@@ -214,6 +215,23 @@ def grouping_gates(row: dict[str, object]) -> list[Gate]:
             Gate("DRG cases a second of one core, full trace", row["traced"], 20_000, False)]
 
 
+# --- points ---------------------------------------------------------------------------------------
+def print_points(row: dict[str, object]) -> None:
+    """The lines of DIP."""
+    print(f"\n  DIP, {row['cases']:,} cases, {row['groups']:,} groups, file to file: matched and "
+          f"scored {row['points_seconds']:.1f} s, cleared {row['clear_seconds']:.1f} s, together "
+          f"{row['seconds']:.1f} s by the clock,\n  peak memory {row['peak_mib']:,.0f} MiB; in "
+          f"memory alone: match {row['match_seconds']:.1f} s, score {row['score_seconds']:.1f} s")
+
+
+def points_gates(row: dict[str, object]) -> list[Gate]:
+    """A million cases of a year, from their file to every hospital's amount."""
+    return [Gate("DIP cases refused", row["refused"], 0, True),
+            Gate("million DIP cases matched, scored and cleared, seconds",
+                 row["seconds"] * 1e6 / row["cases"], 60, True),
+            Gate("the same, peak memory MiB", row["peak_mib"], 2048, True)]
+
+
 # --- all ------------------------------------------------------------------------------------------
 def machine() -> dict[str, object]:
     """What it ran on."""
@@ -252,6 +270,10 @@ def measure_all(asked: argparse.Namespace, found: dict[str, object]) -> list[Gat
         found["grouping"] = own_process("grouping.py")
         print_grouping(found["grouping"])
         gates += grouping_gates(found["grouping"])
+    if "points" in asked.only:
+        found["points"] = own_process("points.py")
+        print_points(found["points"])
+        gates += points_gates(found["points"])
     return gates
 
 

@@ -151,7 +151,7 @@ def test_a_fault_of_ours_shows_nothing_of_its_inside(town: object, access: objec
         def __getattr__(self, name: str) -> object:
             return getattr(town.platform, name)
 
-        def settle(self, *_: object, **__: object) -> str:
+        def settle_all(self, *_: object, **__: object) -> list[str]:
             raise KeyError("secret 13800001234")
 
         def history(self, *_: object, **__: object) -> list[object]:

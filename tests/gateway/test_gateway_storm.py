@@ -27,7 +27,7 @@ from tongchou.ledger import verify
 
 HOSPITALS = ("H52990100001", "H52990100002", "H52990100003", "H52990100004")
 CODE = "import sys; from tongchou.cli.main import run; sys.exit(run(sys.argv[1:]))"
-COPIES, SENDERS, PATIENCE_SECONDS = 4, 8, 180
+COPIES, SENDERS, PATIENCE_SECONDS = 4, 8, 90
 # What a client sends again by itself: nothing was done.
 PASSING = ("[database-busy]", "[too-busy]", "[database-unavailable]", "[database-outcome-unknown]")
 

@@ -1,6 +1,6 @@
 """A plain reading of a DIP catalogue, case by case, that shares no code with the package.
 
-Slow and short on purpose: every group is asked about every case, straight from the rows of the file.
+Slow and short on purpose: every group is asked about every case, straight from the file's rows.
 """
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def ways(text: str) -> list[list[set[str]]]:
 def begins(code: str, prefixes: str) -> bool:
     """Whether a diagnosis begins with a prefix or lies in a range written with `|`."""
     for prefix in prefixes.split("|"):
-        if re.fullmatch(r"[A-Z]\d\d-[A-Z]\d\d", prefix):
+        if "-" in prefix:
             low, high = prefix.split("-")
             if low <= code[:3] <= high:
                 return True
@@ -105,8 +105,9 @@ def strength(row: dict[str, str], case: Case, dx: list[str], px: list[str], main
     for way in ways(row["px"]):
         if not all(part & set(px) for part in way):
             continue
+        any_main = settings["plus_main"] == "any" and "px_main_first" not in flags
         placed = "px_any_position" in flags or any(
-            main in part for part in (way if settings["plus_main"] == "any" else way[:1]))
+            main in part for part in (way if any_main else way[:1]))
         if placed:
             best = max(best or 0, len(way))
     return best

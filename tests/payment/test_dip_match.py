@@ -41,13 +41,15 @@ def random_groups(draw: random.Random, count: int) -> str:
             dx, kind = dx[:3], draw.choice(["medical", "operation", "diagnostic"])
         else:
             px, tests = expression(draw), condition(draw)
+            tests = ";".join(filter(None, [draw.choice(["", "", "px_main_first"]), tests]))
         if layer == "pre_group":
             dx = draw.choice(["*", "*", dx])
             tests = ";".join(filter(None, [draw.choice(["", "px_any_position", "dx_any_position"]),
                                            tests]))
         elif draw.random() < 0.2 and layer != "comprehensive":
             dx = f"{dx}|{draw.choice(DX)[:5]}"
-        signs = frozenset(frozenset(map(frozenset, way)) for way in ways(px)) if px else px
+        placed = tuple if "px_main_first" in tests else frozenset
+        signs = frozenset(placed(map(frozenset, way)) for way in ways(px)) if px else px
         key = (layer, frozenset(dx.split("|")), signs, frozenset(filter(None, tests.split(";"))),
                kind)
         if key in seen or dx.split("|")[0] in dx.split("|")[1:]:
@@ -191,6 +193,18 @@ def test_excluded_procedures_three_ways(tmp_path: Path) -> None:
         found = matched.as_table(made)
         assert found.column("group").to_pylist() == groups
         assert found.column("reason").to_pylist()[2] == "excluded-diagnosis"
+        assert found.column("main_procedure_is").to_pylist() == [
+            f"excluded_{setting.partition('_')[0]}", "as_given", "none"]
+
+
+def test_an_excluded_diagnosis_may_be_kept_for_pre_groups() -> None:
+    made = cases({"dx": ["Z00.000"], "px": ["39.6500"]}, {"dx": ["Z00.000"]})
+    for setting, groups in (("not_grouped", [None, None]), ("pre_groups", ["XQ1", None])):
+        matcher = Matcher(read_catalogue(EXAMPLE / "national"),
+                          region(matching__excluded_diagnosis=setting))
+        found = matcher.match(made).as_table(made)
+        assert found.column("group").to_pylist() == groups
+        assert found.column("reason")[1].as_py() == "excluded-diagnosis"
 
 
 def test_ties_by_the_regions_own_rule(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,12 +13,18 @@ from plain_grouper import PUBLISHED, PlainGrouper
 
 from tongchou.payment import generate_cases, group_cases, load_scheme, read_cases
 from tongchou.payment.cases import SCHEMA
-from tongchou.payment.drg import REASONS, TRACE, Scheme
+from tongchou.payment.drg import GROUPED, REASONS, TRACE, Scheme, explain_case
+from tongchou.payment.drg.conditions import ALWAYS
+from tongchou.payment.drg.scheme import MajorClass
 
 VERSIONS = ("chs_drg_10", "chs_drg_11")
 TUTORIAL = Path(load_scheme("tutorial").source)
 published = pytest.mark.skipif(not PUBLISHED.is_dir(), reason=f"the published tables are not "
                                f"beside this checkout ({PUBLISHED.name})")
+# Base groups of the 1.0 tables that no case reaches: one before them has no test of its own (the
+# README of the tables says so of PB1, WB1 and YC1).
+SHADOWED = {"chs_drg_10": {"PC1", "PJ1", "PK1", "PR1", "PS1", "PT1", "PT2", "PU1", "YR1", "YR2",
+                           "WC1", "WJ1", "WR1", "WZ1"}, "chs_drg_11": set()}
 LOOKED_AT = ["dx", "px", "sex", "age_years", "age_days", "birth_weight_g"]
 
 
@@ -55,32 +62,90 @@ def test_all_fifty_sample_cases(schemes: dict[str, Scheme]) -> None:
     assert right == 50
 
 
+def related(cases: pa.Table, scheme: Scheme) -> pa.Table:
+    """Cases with complications of the kind that their principal diagnosis bars, and one more."""
+    of_table: dict[str, list[str]] = {}
+    for code, entry in scheme.complications.items():
+        of_table.setdefault(entry.table, []).append(code)
+    rows, others = cases.to_pylist(), list(scheme.complications)
+    for number, row in enumerate(rows):
+        for table in sorted(scheme.exclusions.get(row["dx"][0], ())):
+            row["dx"] += of_table.get(table, [])[number % 7:][:2]
+        row["dx"] += [others[number % len(others)]] * (number % 3 == 0)
+        row["case"] = f"related {number}"
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def odd(cases: pa.Table) -> pa.Table:
+    """Cases in each of which one thing is missing or strange, by turns."""
+    rows = cases.to_pylist()
+    for number, row in enumerate(rows):
+        name = LOOKED_AT[number % len(LOOKED_AT)]
+        row[name] = {"dx": [[], ["Q99.999"], ["Q99.999", *row["dx"]], row["dx"] * 2,
+                            row["dx"][::-1]][number % 5],
+                     "px": [[], ["99.9999x9"], row["px"][::-1]][number % 3],
+                     "sex": [None, "1", "2"][number % 3]}.get(name)
+        row["case"] = f"odd {number}"
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def different(cases: pa.Table, scheme: Scheme, ambiguous: bool) -> tuple[int, pa.Table]:
+    """On how many cases the plain interpreter answers otherwise; our answers."""
+    plain = PlainGrouper(Path(scheme.source), ambiguous)
+    found = group_cases(cases, scheme, trace=True, ambiguous=ambiguous)
+    ours = zip(*(found[name].to_pylist() for name in ("group", "adrg", "mdc",
+                                                      "complication_level")), strict=True)
+    theirs = (plain.answer(case) for case in cases.select(LOOKED_AT).to_pylist())
+    return sum(one != other for one, other in zip(ours, theirs, strict=True)), found
+
+
+def covered(scheme: Scheme, found: pa.Table, ambiguous: bool) -> str:
+    """What share of a scheme some cases reach."""
+    bases = [base for major in scheme.classes for base in major.base_groups
+             if ambiguous or not base.ambiguous]
+    levels = {"MDC": ("mdc", len(scheme.classes)), "ADRG": ("adrg", len(bases)),
+              "DRG": ("group", sum(len(base.groups) for base in bases))}
+    shares = [f"{len(set(found[column].to_pylist()) - {None})} of {whole} {level}"
+              for level, (column, whole) in levels.items()]
+    excluded = sum(map(bool, found["excluded"].to_pylist()))
+    reasons = Counter(found["reason"].to_pylist())
+    return (f"{', '.join(shares)}; a complication excluded in {excluded:,}; without a group: "
+            + ", ".join(f"{count:,} {reason}" for reason, count in reasons.items() if reason))
+
+
 @published
+@pytest.mark.parametrize("ambiguous", [False, True])
 @pytest.mark.parametrize("version", VERSIONS)
-def test_the_same_group_as_a_plain_interpreter(version: str, schemes: dict[str, Scheme]) -> None:
-    cases = generate_cases(schemes[version], 50_000, 20_261)
-    plain = PlainGrouper(PUBLISHED / version)
-    wanted = [plain.group(case) for case in cases.select(LOOKED_AT).to_pylist()]
-    found = group_cases(cases, schemes[version]).column("group").to_pylist()
-    different = sum(ours != theirs for ours, theirs in zip(found, wanted, strict=True))
-    print(f"\n{version}: {len(found):,} cases, {different} different, "
-          f"{len(set(found) - {None})} groups, {found.count(None)} without one")
-    assert different == 0 and len(set(found)) > 500
+def test_the_same_answer_as_a_plain_interpreter(version: str, ambiguous: bool,
+                                                schemes: dict[str, Scheme]) -> None:
+    scheme = schemes[version]
+    cases = generate_cases(scheme, 50_000, 20_261)
+    cases = pa.concat_tables([cases, related(cases.slice(0, 5_000), scheme),
+                              odd(cases.slice(5_000, 3_000))])
+    cases = cases.slice(48_000) if ambiguous else cases
+    wrong, found = different(cases, scheme, ambiguous)
+    print(f"\n{version}{' with xQY' * ambiguous}: {found.num_rows:,} cases, {wrong} with another "
+          f"group, ADRG, MDC or complication class; {covered(scheme, found, ambiguous)}")
+    assert wrong == 0
+    assert found.select(GROUPED.names).equals(group_cases(cases, scheme, ambiguous=ambiguous))
+    if not ambiguous:
+        every = {base.code for major in scheme.classes for base in major.base_groups
+                 if not base.ambiguous}
+        missed = every - set(found["adrg"].to_pylist())
+        assert missed >= SHADOWED[version] and len(missed - SHADOWED[version]) < 3
 
 
 @published
 @pytest.mark.long
 @pytest.mark.parametrize("version", VERSIONS)
-def test_the_same_group_as_a_plain_interpreter_for_more_cases(
+def test_the_same_answer_as_a_plain_interpreter_for_more_cases(
         version: str, schemes: dict[str, Scheme]) -> None:
-    plain, different = PlainGrouper(PUBLISHED / version), 0
+    wrong = 0
     for seed in range(6):
         cases = generate_cases(schemes[version], 50_000, seed)
-        wanted = [plain.group(case) for case in cases.select(LOOKED_AT).to_pylist()]
-        found = group_cases(cases, schemes[version], trace=True).column("group").to_pylist()
-        different += sum(ours != theirs for ours, theirs in zip(found, wanted, strict=True))
-    print(f"\n{version}: 300,000 cases, {different} different")
-    assert different == 0
+        wrong += different(cases, schemes[version], seed % 2 == 1)[0]
+    print(f"\n{version}: 300,000 cases, {wrong} different")
+    assert wrong == 0
 
 
 @published
@@ -153,6 +218,22 @@ def test_a_trace_explains() -> None:
     assert found["unknown"] == ["Z99.999"]
 
 
+def test_an_explanation_in_chinese_and_english() -> None:
+    case = one(dx=["I21.900", "I50.900", "J18.900", "Z99.999"], px=["36.0700"], sex="1")
+    row, lines = explain_case(case, load_scheme("tutorial"))
+    assert row["group"] == "H15" and lines[0] == "结果：入组 H15 冠状动脉介入或搭桥"
+    told = "\n".join(lines)
+    for part in ("由 36.0700 冠状动脉药物洗脱支架植入 满足", "J18.900 肺炎 计为 CC",
+                 "不计的合并症或并发症：I50.900 心力衰竭", "排除表 1", "H11", "Z99.999"):
+        assert part in told
+    for number, reason in enumerate(REASONS[1:5]):
+        facts = [{"dx": []}, {"dx": ["Q99.999"]}, {"dx": ["J96.000"]}, {"dx": ["D0"]}][number]
+        scheme = load_scheme("tutorial") if number < 3 else Scheme("any", (MajorClass(
+            "M", "", ALWAYS, ()),), {}, {}, {})
+        for lang in ("zh", "en"):
+            assert f"{reason}" in explain_case(one(**facts), scheme, lang=lang)[1][0]
+
+
 def test_codes_of_another_version_are_translated_first() -> None:
     cases = one(dx=["I21.9"])
     scheme = load_scheme("tutorial")
@@ -185,6 +266,23 @@ def test_the_command_answers_every_case_and_reports_every_fault(call: Call, tmp_
         report = [(row["row"], row["code"], row["refused"]) for row in csv.DictReader(file)]
     assert report == [("2", "unknown-code", "true"), ("3", "unknown-diagnosis", "false"),
                       ("4", "unknown-diagnosis", "false"), ("5", "duplicate-case", "true")]
+
+
+def test_one_case_is_explained(call: Call, tmp_path: Path) -> None:
+    cases = tmp_path / "cases.csv"
+    cases.write_text("case,sex,dx,px\nA,1,I21.900,36.0700\nB,8,I21.900,\n", encoding="utf-8")
+    code, told, _ = call("payment", "explain", cases, "--case", "A", "--scheme", "tutorial")
+    assert code == 0 and "结果：入组 H15" in told
+    typed = call("payment", "explain", "--dx", "I21.900", "--px", "36.0700", "--sex", "男",
+                 "--scheme", "tutorial", "--json")[1]
+    assert typed["group"] == "H15" and typed["explanation"][0] in told
+    for arguments, wanted in ((("--case", "B", cases), "unknown-code"),
+                              (("--case", "Z", cases), "unknown-case"),
+                              (("--sex", "1"), "missing-principal-diagnosis"),
+                              (("--dx", "I21.900", "--age", "4x"), "bad-number")):
+        code, told, _ = call("payment", "explain", *arguments, "--scheme", "tutorial", "--json")
+        assert code == 2 and told["error"]["code"] == wanted
+    assert call("payment", "explain", "--scheme", "tutorial")[0] == 2
 
 
 def test_generate_then_group(call: Call, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from concurrent.futures import Executor
 from typing import NamedTuple, Protocol
 
@@ -12,8 +12,9 @@ from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.responses import Response
 
-from ..errors import CaseError
+from ..errors import CaseError, TongchouError
 from .gate import Caller, Gate
+from .gathering import Gathering
 from .refusals import bad_fields, json_reply
 from .settlement_models import Bill
 
@@ -30,14 +31,23 @@ class Route(NamedTuple):
     permission: str
 
 
+class Written(NamedTuple):
+    """A bill to settle."""
+
+    request: dict[str, object]
+    key: str
+    caller: Caller
+
+
 class Settling(Protocol):
     """What is asked of the platform."""
 
     def presettle(self, request: Mapping[str, object], *, who: object) -> object:
         """预结算."""
 
-    def settle(self, request: Mapping[str, object], key: str, *, who: object) -> object:
-        """结算."""
+    def settle_all(self, requests: Sequence[tuple[Mapping[str, object], str, object]],
+                   ) -> Sequence[str | Exception]:
+        """结算 of several: (request, key, who) of each."""
 
 
 class HotSettlement:
@@ -45,6 +55,7 @@ class HotSettlement:
 
     def __init__(self, settling: Settling, gate: Gate, threads: Executor) -> None:
         self._settling, self._gate, self._threads = settling, gate, threads
+        self._settle = Gathering(self._settle_all, threads)
 
     def matches(self, method: str, path: str) -> Route | None:
         """The hot route of a request, None for all others."""
@@ -71,14 +82,26 @@ class HotSettlement:
             raise bad_fields(fault.errors(include_url=False, include_input=False,
                                           include_context=False)) from None
         request = {"region": route.region, **bill.plain()}
+        if settles:
+            return json_reply(await self._settle(Written(request, key, caller)))
         return json_reply(await asyncio.get_running_loop().run_in_executor(
-            self._threads, self._work, request, key, caller))
+            self._threads, self._presettle, request, caller))
 
-    def _work(self, request: dict[str, object], key: str, caller: Caller) -> object:
+    def _settle_all(self, wanted: Sequence[Written]) -> list[str | Exception]:
+        """The settlement itself records who settled: no second row."""
+        refused: dict[int, Exception] = {}
+        for place, (request, _, caller) in enumerate(wanted):
+            try:
+                caller.own(str(request["fixmedins_code"]), str(request["psn_no"]))
+            except TongchouError as error:
+                refused[place] = error
+        settled = iter(self._settling.settle_all([
+            (one.request, one.key, one.caller.who) for place, one in enumerate(wanted)
+            if place not in refused]))
+        return [refused.get(place) or next(settled) for place in range(len(wanted))]
+
+    def _presettle(self, request: dict[str, object], caller: Caller) -> object:
         caller.own(str(request["fixmedins_code"]), str(request["psn_no"]))
-        if key:
-            # The settlement itself records who settled: no second row.
-            return self._settling.settle(request, key, who=caller.who)
         reply = self._settling.presettle(request, who=caller.who)
         caller.looked_at(str(request["psn_no"]), fields=())
         return reply

@@ -19,7 +19,8 @@ from . import output
 # A command is the function or typer app of its name in the module of its name. Only the one
 # that is called is imported: the others may need numba or pyarrow, which take a second.
 COMMANDS = ("settle", "batch", "pack", "demo", "catalogue", "database", "ledger", "people", "serve",
-            "audit", "demo-city", "payment", "region")
+            "audit", "demo-city", "payment", "region", "clues",
+            "lists")
 REFUSED, UNREADABLE, INTERNAL, STOPPED = 1, 2, 70, 130
 
 

@@ -14,8 +14,8 @@ from .progress import Bar
 payment = typer.Typer(no_args_is_help=True, help="What the fund pays hospitals: DRG and DIP "
                       "grouping, points, budgets, clearing (支付方式).")
 
-SchemeFolder = Annotated[str, typer.Option(metavar="DIR", help="The folder of a scheme, or "
-                                           "`tutorial` for the shipped one.")]
+SchemeFolder = Annotated[str, typer.Option(metavar="DIR", help="A scheme: its folder, its "
+                                           "published .xlsx workbook, or `tutorial`.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -91,14 +91,22 @@ def _say(made: dict[str, object]) -> None:
 
 def _mount() -> None:
     """Adds the commands of the neighbouring modules."""
+    from . import payment_explain
+    payment.command("explain")(payment_explain.explain)
     if find_spec(".payment_dip", __package__):
         from . import payment_dip
         payment.command("catalogue")(payment_dip.catalogue)
         payment.command("points")(payment_dip.points)
+    if find_spec(".payment_methods", __package__):
+        from . import payment_methods
+        payment.command("weights")(payment_methods.weights)
+        payment.command("price")(payment_methods.price)
     if find_spec(".payment_clear", __package__):
         from . import payment_clear
         payment.command("clear")(payment_clear.clear)
-        payment.command("simulate")(payment_clear.simulate)
+    if find_spec(".payment_simulate", __package__):
+        from . import payment_simulate
+        payment.command("simulate")(payment_simulate.simulate)
 
 
 _mount()

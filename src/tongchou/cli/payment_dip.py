@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..errors import CaseError
-from ..money import NumberFault, parse_yuan, percent_text
+from ..money import NumberFault, percent_text
 from . import output
 from .progress import Bar
 
@@ -46,6 +46,10 @@ def catalogue(
         output.line(f"base {made['base']} yuan; {made['trimmed']:,} cases trimmed; "
                     f"{made['splits']} of {made['splits_weighed']} related procedures split a "
                     f"group; {made['coefficients']} coefficients, {made['auxiliary']} auxiliary")
+        for insurance, value in made["values"].items():
+            output.line(f"  a point at the start of the year, {insurance}: {value} yuan")
+        for hospital in made["bonus_unused"]:
+            output.line(f"  a bonus is not used, no case is of hospital {hospital}")
         _say(made)
     if made["rejected"]:
         raise typer.Exit(1)
@@ -63,8 +67,9 @@ def points(
                                                  "monitoring indicators.")] = None,
     trace: Annotated[list[str] | None, typer.Option(metavar="CASE", help="Print every test this "
                                                     "case went through; may be repeated.")] = None,
-    value: Annotated[str, typer.Option(metavar="YUAN", help="Value of a point, for regions that "
-                                       "compare with the payment standard.")] = "",
+    value: Annotated[str, typer.Option(metavar="YUAN", help="Value of a point instead of "
+                                       "the catalogue's, for regions that compare with the "
+                                       "payment standard.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Match cases to DIP groups and score them, every factor in a column of its own.
@@ -72,13 +77,13 @@ def points(
     Exit codes: 0 every row was read; 1 rows were refused, or the region leaves a value open; 2 a
     file cannot be read.
     """
-    from ..payment.dip import score_file
+    from ..payment.dip import read_value, score_file
     try:
-        value_fen = parse_yuan(value) if value else 0
+        worth = read_value(value) if value else 0
     except NumberFault as fault:
         raise CaseError("bad-number", str(fault), "--value") from None
     with Bar(sys.stderr.isatty() and not as_json) as bar:
-        made = score_file(cases, catalogue, region, out, bar.show, value_fen, reports,
+        made = score_file(cases, catalogue, region, out, bar.show, worth, reports,
                           tuple(trace or ()))
     if as_json:
         output.json_object(made)

@@ -1,9 +1,11 @@
 """The payer's end of the national provider interface (接口网关, floor 7). See docs/gateway.md."""
 from .application import BASE, GatewayApplication
 from .call import Desk
+from .console import Console
 from .demonstration import demonstration_profiles, make_demonstration_profiles
 from .profiles import Profile, Profiles
 from .service import Gateway
 
-__all__ = ["BASE", "Desk", "Gateway", "GatewayApplication", "Profile", "Profiles",
-           "demonstration_profiles", "make_demonstration_profiles"]
+__all__ = ["BASE", "Console", "Desk", "Gateway", "GatewayApplication", "Profile", "Profiles",
+           "console_routes", "demonstration_profiles",
+           "make_demonstration_profiles", "settlement_lists"]

@@ -20,6 +20,7 @@ from .refusals import declined
 from .service import Gateway, Opened, Unopened
 
 BASE = "/gateway"
+CONSOLE = f"{BASE}/console"            # of the application behind, which has the sessions
 BODY_MAX_BYTES = 64 << 20
 # Larger ones are read in a thread: a file of 9101 would hold up every other message.
 LARGE_BYTES = 64 << 10
@@ -47,7 +48,8 @@ class GatewayApplication:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         path = str(scope.get("path", ""))
-        if scope["type"] != "http" or not (path == BASE or path.startswith(f"{BASE}/")):
+        if scope["type"] != "http" or not (path == BASE or path.startswith(f"{BASE}/")) \
+                or path.startswith(f"{CONSOLE}/"):
             await self._behind(scope, receive, send)
             return
         started = time.perf_counter()

@@ -48,7 +48,10 @@ class Envelope:
         """The text that is kept of it: of an upload what came, not the file, which is kept
         apart."""
         if self.infno != UPLOAD:
-            return self.body.decode("utf-8", "backslashreplace")
+            try:
+                return self.body.decode("utf-8-sig")
+            except UnicodeDecodeError:
+                return self.body.decode("gb18030", "replace")
         return json.dumps({"infno": UPLOAD, "msgid": self.msgid, "fixmedins_code": self.code,
                            "bytes": len(self.body), "sha256": self.digest.hex()})
 

@@ -140,10 +140,28 @@ def input_aliases() -> Mapping[tuple[str, str], tuple[str, ...]]:
 
 
 @cache
+def input_names(dialect: str) -> Mapping[tuple[str, str], str]:
+    """(infno, node) -> the name a dialect sends it under; "." puts the fields under input itself.
+    """
+    return _names(dialect, "in")
+
+
+@cache
 def output_names(dialect: str) -> Mapping[tuple[str, str], str]:
     """(infno, node) -> the name a dialect reads it under; "." puts the rows under output itself."""
+    return _names(dialect, "out")
+
+
+def _names(dialect: str, side: str) -> Mapping[tuple[str, str], str]:
     return {(row["infno"], row["node"]): row["alias"] for row in _alias_rows()
-            if row["side"] == "out" and row["dialect"] == dialect}
+            if row["side"] == side and row["dialect"] == dialect}
+
+
+@cache
+def unsaid(dialect: str) -> Mapping[tuple[str, str], str]:
+    """(infno, field) -> what a dialect means that has no such field."""
+    return {(row["infno"], row["node"]): row["alias"] for row in _alias_rows()
+            if row["side"] == "unsaid" and row["dialect"] == dialect}
 
 
 DIALECTS = ("standard", *sorted({row["dialect"] for row in _alias_rows()}))

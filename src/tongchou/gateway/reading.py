@@ -114,7 +114,7 @@ def read_input(given: object, model: Transaction) -> Input:
 
 
 def _rows_of(given: object, node: Node, infno: str, alone: bool) -> tuple[Row, ...]:
-    return _read_rows(_sent(given, node, infno, alone), node, "")
+    return _read_rows(sent_for(given, node, infno, alone), node, "")
 
 
 def _read_rows(sent: object, node: Node, inside: str) -> tuple[Row, ...]:
@@ -126,7 +126,7 @@ def _read_rows(sent: object, node: Node, inside: str) -> tuple[Row, ...]:
     return rows if node.many else rows[:1]
 
 
-def _sent(given: object, node: Node, infno: str, alone: bool) -> object:
+def sent_for(given: object, node: Node, infno: str, alone: bool) -> object:
     """What was sent for a node: under its name, an alias, or directly under input."""
     if isinstance(given, list):
         return given if alone else None
@@ -170,13 +170,13 @@ def _checked(rows: tuple[Row, ...], node: Node, inside: str) -> Iterator[Finding
         yield Finding(f"{inside}{node.name}", "节点缺失或为空")
     for row in rows:
         for field in node.fields.values():
-            if zh := _fault(field, row.get(field.name) or ""):
+            if zh := fault_of(field, row.get(field.name) or ""):
                 yield Finding(f"{row.where}.{field.name}", zh)
         for child in node.children:
             yield from _checked(row.children[child.name], child, f"{row.where}.")
 
 
-def _fault(field: Field, value: object) -> str:
+def fault_of(field: Field, value: object) -> str:
     """What is wrong with a value, "" when nothing is."""
     if not value:
         return "必填项为空" if field.required else ""

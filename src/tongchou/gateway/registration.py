@@ -4,11 +4,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from ..settlement import local_time
 from ..terms import visit_of
 from ..visits import NewVisit, Visit
 from . import persons
 from .call import Call
+from .envelope import CHINA
 from .reading import Row
 from .refusals import declined
 from .settling import MED_TYPE_AS
@@ -23,8 +23,11 @@ STAYS = ("inpatient", "injury_inpatient", "maternity_inpatient", "day_treatment"
 
 
 def number_of(digest: bytes, arrived_at: datetime) -> str:
-    """mdtrt_id of the visit a message makes: the same for every repeat, and nobody else's."""
-    return f"M{local_time(arrived_at)[:10].replace('-', '')}{digest.hex()[:20]}"
+    """mdtrt_id of the visit a message makes: the same for every repeat, and nobody else's.
+
+    In the order of arrival: what is settled within one second follows the order of the numbers.
+    """
+    return f"M{arrived_at.astimezone(CHINA):%y%m%d%H%M%S%f}{digest.hex()[:11]}"
 
 
 def register(call: Call, row: Row, kind: str, med_type: str = "", case_no: str = "",

@@ -10,6 +10,7 @@ was.
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -29,8 +30,9 @@ from .handlers import offered
 from .message_store import Begun, Slot
 from .nodes import names_of_all, transactions
 from .profiles import Profile
-from .reading import check, read_input, unfit
+from .reading import Input, check, read_input, unfit
 from .refusals import PASSING, declined, err_msg
+from .turned_away import REMEMBERED, TurnedAway, turned_away
 from .writing import written
 
 SEALED_AS = "gateway message"
@@ -57,12 +59,20 @@ class Unopened(Exception):
         self.reply, self.code = reply, code
 
 
+def slot_of(opened: Opened, region: str, found: Input) -> Slot:
+    """Where a message lies: with the person it names, else with the institution."""
+    profile, envelope = opened.profile, opened.envelope
+    return Slot(region, found.first("psn_no")[:30] or profile.code, profile.code, envelope.msgid,
+                envelope.infno, envelope.digest)
+
+
 class Gateway:
     """Answers messages of a platform. Safe between threads."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
         self.handlers = offered()
+        self.turned_away: deque[TurnedAway] = deque(maxlen=REMEMBERED)
         self._serial = itertools.count(desk.platform.clock().microsecond * 1000)
 
     # --- who sends it -------------------------------------------------------------------------
@@ -73,6 +83,7 @@ class Gateway:
         at = self.desk.platform.clock()
         claim = signing.claimed(headers)
         profile: Profile | None = None
+        envelope: Envelope | None = None
         try:
             envelope = read_upload(body, headers, dict(parse_qsl(query))) if is_stream(
                 body, headers, path_infno) else read_envelope(body, path_infno)
@@ -82,8 +93,10 @@ class Gateway:
             if not envelope.msgid:
                 raise declined("bad-envelope", "缺少发送方报文ID", "msgid")
         except signing.BadSignature as bad:
+            self.turned_away.append(turned_away(headers, envelope, at, "bad-signature", bad.zh))
             raise Unopened(self.unauthorised(bad, at), "bad-signature") from None
         except TongchouError as error:
+            self.turned_away.append(turned_away(headers, envelope, at, error.code, error.message))
             raise Unopened(self.refused(error, profile, at), error.code) from None
         return Opened(profile, replace(envelope, code=profile.code), at)
 
@@ -114,12 +127,13 @@ class Gateway:
         model = transactions().get(envelope.infno)
         try:
             if envelope.infno not in self.handlers or model is None:
-                raise self._not_offered(envelope.infno)
+                error = self._not_offered(envelope.infno)
+                self.turned_away.append(turned_away({}, envelope, opened.at, error.code,
+                                                    error.message))
+                raise error
             found = read_input(envelope.input, model)
             region = self._region(profile, envelope)
-            psn_no = found.first("psn_no")[:30]
-            slot = Slot(region, psn_no or profile.code, profile.code, envelope.msgid,
-                        envelope.infno, envelope.digest)
+            psn_no, slot = found.first("psn_no")[:30], slot_of(opened, region, found)
             begun = self._begun(slot, opened, psn_no, found.first("mdtrt_id")[:40])
             if begun.reply is not None:
                 return self._unsealed(begun.reply)
@@ -148,11 +162,11 @@ class Gateway:
             if begun.taken_back:
                 raise declined("taken-back", "该交易已被冲正（2601），请更换报文ID重新发送",
                                f"msgid {call.envelope.msgid}")
-            warning = self._checked(call)
+            warning = self.checked(call)
             answer = self.handlers[call.envelope.infno](call)
             if answer.file is not None:
                 return answer.file
-            reply = self._body(call, begun, 0, answer=answer, warning=warning)
+            reply = self.body(call, begun, 0, answer=answer, warning=warning)
             return self._kept(call, "answered", reply, answer)
         except TongchouError as error:
             refusal: TongchouError = error
@@ -170,15 +184,15 @@ class Gateway:
             if answer is not None and answer.undo is not None and isinstance(refusal, Refusal) \
                     and refusal.code == "visit-moved-on":
                 answer.undo()
-            reply = self._body(call, begun, -1, error=refusal, warning=warning)
+            reply = self.body(call, begun, -1, error=refusal, warning=warning)
             if refusal.code in PASSING:
                 return reply
             return self._kept(call, "refused", reply, None)
         except (TongchouError, psycopg.Error) as fault:
             _log.error("not kept", infno=call.envelope.infno, fault=type(fault).__name__)
-            return self._body(call, begun, -1, error=refusal, warning=warning)
+            return self.body(call, begun, -1, error=refusal, warning=warning)
 
-    def _checked(self, call: Call) -> str:
+    def checked(self, call: Call) -> str:
         """The fields against our model, as strictly as the profile says; gives warn_msg."""
         if call.profile.strictness == "off":
             return ""
@@ -203,8 +217,9 @@ class Gateway:
         return reply if standing == sealed else self._unsealed(standing)
 
     # --- replies ------------------------------------------------------------------------------
-    def _body(self, call: Call, begun: Begun, infcode: int, answer: Answer | None = None,
-              error: TongchouError | None = None, warning: str = "") -> bytes:
+    def body(self, call: Call, begun: Begun, infcode: int, answer: Answer | None = None,
+             error: TongchouError | None = None, warning: str = "") -> bytes:
+        """The bytes of the reply to a call."""
         profile = call.profile
         return reply_body(
             numeric=profile.infcode == "number", wrapped=profile.wrapped, infcode=infcode,

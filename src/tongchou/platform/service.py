@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Protocol
@@ -86,14 +86,35 @@ class Platform:
         """结算: the answer as JSON text; the same request under the same key gives the same."""
         try:
             return self.settlements.settle(self._write(request, key, who))
-        except TongchouError:
-            # What stood in the way may have come after the settlement itself: a repeat is answered.
-            asked = {"region": who.region, **request}
-            answered = self.settlements.answered(who.region, str(request["psn_no"]), key,
-                                                 body_hash(asked))
-            if answered is None:
-                raise
-            return answered
+        except TongchouError as refused:
+            return self._answered(request, key, who, refused)
+
+    def settle_all(self, requests: Sequence[tuple[Mapping[str, object], str, Who]],
+                   ) -> list[str | Exception]:
+        """结算 of several: of each (request, key, who) the answer, or what `settle` would raise."""
+        asked, found = {}, {}
+        for place, (request, key, who) in enumerate(requests):
+            try:
+                asked[place] = self._write(request, key, who)
+            except Exception as fault:           # of this request, and of no other
+                found[place] = fault
+        found.update(zip(asked, self.settlements.settle_all(list(asked.values())), strict=True))
+        for place, one in found.items():
+            if isinstance(one, TongchouError):
+                try:
+                    found[place] = self._answered(*requests[place], one)
+                except TongchouError as refused:
+                    found[place] = refused
+        return [found[place] for place in range(len(requests))]
+
+    def _answered(self, request: Mapping[str, object], key: str, who: Who,
+                  refused: TongchouError) -> str:
+        """What stood in the way may have come after the settlement itself: a repeat is answered."""
+        found = self.settlements.answered(who.region, str(request["psn_no"]), key,
+                                          body_hash({"region": who.region, **request}))
+        if found is None:
+            raise refused
+        return found
 
     def reverse(self, request: Mapping[str, object], key: str, *, who: Who,
                 refund: str = REFUND) -> str:

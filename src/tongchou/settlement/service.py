@@ -8,7 +8,7 @@ one still gets its turn.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from psycopg import Connection
 
 from ..database import shard_of
 from ..engine import Claim, Person
-from ..errors import Refusal
+from ..errors import Refusal, TongchouError
 from . import answers, store
 from .attempts import Asked, Attempt, Change, Changing, Desk, Settling
 from .reading import Look, People, YearReader
@@ -42,7 +42,8 @@ class SettlementService:
         self._settlers = Settlers()
         self._desk = Desk(regimes, self._settlers, YearReader(people, self._settlers),
                           lambda: self.clock())
-        self._together = Together(Round(self._statements).run,
+        self._round = Round(self._statements).run
+        self._together = Together(self._round,
                                   lambda attempt: [(attempt.region, attempt.psn_no)],
                                   LEADERS)
 
@@ -65,7 +66,28 @@ class SettlementService:
         the rules refuse, `already-settled`, `clock-went-back`.
         """
         attempt = Settling(self._desk, asked, self.new_id())
-        return self._written(attempt, {attempt.year})
+        return self._written(attempt, {attempt.year}, self._together)
+
+    def settle_all(self, asked: Sequence[Asked]) -> list[str | Exception]:
+        """结算 of several requests in one round: of each its answer, or what `settle` would raise.
+        """
+        found: dict[int, str | Exception] = {}
+        attempts: dict[int, Settling] = {}
+        for place, one in enumerate(asked):
+            try:
+                attempts[place] = Settling(self._desk, one, self.new_id())
+            except TongchouError as refused:
+                found[place] = refused
+        for places in _apart(attempts):
+            results = self._round([attempts[place] for place in places])
+            for place, result in zip(places, results, strict=True):
+                attempt = attempts[place]
+                try:
+                    found[place] = self._written(attempt, {attempt.year},
+                                                 lambda _, result=result: _given(result))
+                except Exception as fault:       # of this request, and of no other
+                    found[place] = fault
+        return [found[place] for place in range(len(asked))]
 
     def answered(self, region: str, psn_no: str, key: str, body_hash: str) -> str | None:
         """What the same request was answered before; None when it never was."""
@@ -102,7 +124,7 @@ class SettlementService:
             years = store.years_of(connection, change.region,
                                    shard_of(change.region, change.psn_no), change.psn_no)
         return self._written(Changing(self._desk, change),
-                             {(change.psn_no, year) for year in years})
+                             {(change.psn_no, year) for year in years}, self._together)
 
     # --- writing ----------------------------------------------------------------------------------
     @contextmanager
@@ -119,12 +141,13 @@ class SettlementService:
                 if not before and not connection.closed:
                     connection.autocommit = False
 
-    def _written(self, attempt: Attempt, lock: set[tuple[str, str]]) -> str:
+    def _written(self, attempt: Attempt, lock: set[tuple[str, str]],
+                 first: Callable[[Attempt], str]) -> str:
         """The answer, written: with others first, then alone. `lock` learns everybody's years."""
         for number in range(ROUNDS):
             try:
                 if number == 0:
-                    return self._together(attempt)
+                    return first(attempt)
                 return self._locked(attempt, lock)
             except store.Stale as stale:
                 lock |= stale.years
@@ -149,6 +172,22 @@ class SettlementService:
             lock |= draft.order.locked()
             store.write(connection, draft.order)
             return draft.reply
+
+
+def _apart(attempts: Mapping[int, Settling]) -> Iterator[list[int]]:
+    """Their places in rounds in which nobody stands twice."""
+    left = dict(attempts)
+    while left:
+        newest = {(one.region, one.psn_no): place for place, one in reversed(left.items())}
+        yield sorted(newest.values())
+        for place in newest.values():
+            del left[place]
+
+
+def _given(result: str | Exception) -> str:
+    if isinstance(result, Exception):
+        raise result
+    return result
 
 
 def parsed(reply: str) -> dict[str, object]:

@@ -80,11 +80,7 @@ def sample_rules() -> Reading:
 
 def read_rules(path: Path) -> Reading:
     """Rules of a file. Raises CaseError `broken-file`, `missing-column`."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise CaseError("broken-file", f"{path} cannot be read (文件无法读取): {error.strerror}",
-                        str(path)) from None
+    content = _bytes(path)
     rows = list(csv.DictReader(io.StringIO(_text(content, path), newline="")))
     known = {heading: HEADINGS.get(heading.strip(), heading.strip())
              for heading in (rows[0] if rows else {}) if heading}
@@ -97,6 +93,19 @@ def read_rules(path: Path) -> Reading:
     rules, faults = _taken(plain)
     return Reading(path.name, sha256(content).hexdigest(), tuple(rules), tuple(faults),
                    tuple(one for one, name in known.items() if name not in HEADINGS.values()))
+
+
+def text_of(path: Path) -> str:
+    """A table as text. Raises CaseError `broken-file`."""
+    return _text(_bytes(path), path)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CaseError("broken-file", f"{path} cannot be read (文件无法读取): {error.strerror}",
+                        str(path)) from None
 
 
 def _text(content: bytes, path: Path) -> str:
@@ -180,8 +189,8 @@ def _asked(kind: str, row: Mapping[str, str], words: Mapping[str, str]) -> str:
     given = words.get(given, given)
     found = _READERS[kind](given)
     if found is None:
-        raise _Wrong("asked", "bad-limit", f"{KINDS[kind].zh}的限定无法识别（词义须先在本文件给出）",
-                     f"no limit of a rule `{kind}`; a word needs its meaning in this file, above")
+        raise _Wrong("asked", "bad-limit",
+                     f"{KINDS[kind].zh}的限定无法识别（词义须先在本文件给出）", f"no limit of a rule `{kind}`; a word needs its meaning in this file, above")
     return found
 
 

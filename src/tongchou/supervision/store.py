@@ -70,12 +70,14 @@ def feed_back(connection: Connection, region: str, shard: int, clue_no: str, ins
         (*told, region, shard, clue_no, institution)).rowcount == 1
 
 
+CLUE_COLUMNS = ("clue_no", "patn_id", "mdtrt_id", "institution", "infno", "rule_id",
+                "amount_fen", "said", "found_at", "way", "way_why", "told_at")
+
+
 def clues_of(connection: Connection, region: str, since: datetime, until: datetime, limit: int,
              ) -> list[tuple[object, ...]]:
-    """(clue_no, patn_id, mdtrt_id, institution, infno, rule_id, amount_fen, said, found_at, way,
-    way_why, told_at) of a region, newest first: for those who look into them."""
+    """CLUE_COLUMNS of a region's clues, newest first: for those who look into them."""
     return connection.execute(
-        "select clue_no, patn_id, mdtrt_id, institution, infno, rule_id, amount_fen, said, "
-        "found_at, way, way_why, told_at from clue where region = %s and found_at >= %s "
+        f"select {', '.join(CLUE_COLUMNS)} from clue where region = %s and found_at >= %s "
         "and found_at < %s order by found_at desc, clue_no limit %s",
         (region, since, until, limit)).fetchall()

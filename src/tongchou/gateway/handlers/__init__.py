@@ -5,12 +5,13 @@ Every module has `HANDLERS`: infno -> a function of a Call that gives an Answer.
 from collections.abc import Mapping
 
 from ..call import Handler
-from . import (audit, catalogues, dispensing, drugstore, entitlement, files, filing, inpatient, outpatient, people,
-               person_queries, prescriptions, queries, reconciliation, reversal)
+from . import (audit, catalogues, dispensing, drugstore, entitlement, files, filing, inpatient,
+               outpatient, people, person_queries, prescriptions, queries, reconciliation, reversal,
+               settlement_list)
 
 CHAPTERS = (people, entitlement, outpatient, inpatient, drugstore, filing, queries, person_queries,
-            prescriptions, dispensing, reversal, reconciliation, files, catalogues,
-            audit)
+            prescriptions, dispensing, reversal, reconciliation, files, catalogues, audit,
+            settlement_list)
 
 
 def offered() -> Mapping[str, Handler]:

@@ -2,9 +2,9 @@
 1304, 1312, 1316 to 1319, 3301, 3302."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from ...money import yuan_text
 from ...settlement import local_time
@@ -14,8 +14,8 @@ from .. import catalogue_files, dictionary, exchange, mapping_store
 from ..call import Answer, Call
 from ..reading import Row
 from ..refusals import declined
+from .paging import page_of
 
-PAGE_MAX = 1000
 YES, NO = "1", "0"
 OPEN_END = "9999-12-31"
 NOT_SAID = "9"                 # 其他, where the standard wants a code and the catalogue has none
@@ -27,7 +27,6 @@ PPM_DIGITS, SHOWN_DIGITS = 6, 4
 KIND_OF_LIST = {term.national: name for name, term in KINDS.items()}
 FOREIGN_VERSION = "未识别的版本号，按全量下发"
 UP_TO_DATE = "已是最新版本，文件无数据"
-Found = TypeVar("Found")
 
 
 # --- dictionary -----------------------------------------------------------------------------------
@@ -74,25 +73,6 @@ class _Kept(NamedTuple):
     known: str                 # the day of the edition it came with
 
 
-def _paged(call: Call, rows: Iterable[Found], shown: Callable[[Found], Mapping[str, object]],
-           ) -> Answer:
-    """A page of the rows. Raises Declined `bad-page`."""
-    row = call.input.one()
-    page, size = (_whole(row, name) for name in ("page_num", "page_size"))
-    found = list(rows)
-    begin = (page - 1) * size
-    return Answer({".": {"pages": -(-len(found) // size), "size": size},
-                   "data": [shown(one) for one in found[begin:begin + size]]})
-
-
-def _whole(row: Row, name: str) -> int:
-    text = row.need(name).partition(".")[0]
-    if not text.isascii() or not text.isdigit() or len(text) > 6 or not int(text) or (
-            name == "page_size" and int(text) > PAGE_MAX):
-        raise declined("bad-page", f"页码从 1 起，每页 1 至 {PAGE_MAX} 行", row.where + f".{name}")
-    return int(text)
-
-
 def _items(call: Call, code: str) -> Iterator[_Kept]:
     """Rows of the catalogue that a query asks for: by code, days, time of change."""
     row = call.input.one()
@@ -131,7 +111,7 @@ def ethnic_drugs(call: Call) -> Answer:
     name = row.text("drug_genname") or row.text("drug_prodname") or row.text("tcmherb_name")
     rows = (one for one in _items(call, row.text("med_list_codg"))
             if one.item.kind == "ethnic_drug" and name in one.item.name)
-    return _paged(call, rows, lambda one: {
+    return page_of(call, rows, lambda one: {
         **_shared(call, one), "med_list_codg": one.item.code, "drug_genname": one.item.name,
         "min_prcunt": one.item.unit, "crter_id": call.region, "crter_name": call.region,
         "opter_id": call.region, "opter_name": call.region,
@@ -141,9 +121,10 @@ def ethnic_drugs(call: Call) -> Answer:
 def items(call: Call) -> Answer:
     """1312 医保目录信息查询."""
     row, name = call.input.one(), call.input.one().text("hilist_name")
-    rows = (one for one in _items(call, row.text("hilist_code")) if name in one.item.name and _agree(
-        row, _item_row(call, one), "med_chrgitm_type", "chrgitm_lv", "lmt_used_flag", "list_type"))
-    return _paged(call, rows, lambda one: _item_row(call, one))
+    rows = (one for one in _items(call, row.text("hilist_code")) if name in one.item.name
+            and _agree(row, _item_row(call, one), "med_chrgitm_type", "chrgitm_lv",
+                       "lmt_used_flag", "list_type"))
+    return page_of(call, rows, lambda one: _item_row(call, one))
 
 
 def _item_row(call: Call, one: _Kept) -> dict[str, object]:
@@ -163,7 +144,7 @@ def matches(call: Call) -> Answer:
     rows = () if code and other and code != other else (
         one for one in _items(call, code or other)
         if _agree(row, _shared(call, one), "list_type"))
-    return _paged(call, rows, lambda one: {**_shared(call, one), "med_list_codg": one.item.code})
+    return page_of(call, rows, lambda one: {**_shared(call, one), "med_list_codg": one.item.code})
 
 
 def price_limits(call: Call) -> Answer:
@@ -171,7 +152,7 @@ def price_limits(call: Call) -> Answer:
     row = call.input.one()
     rows = (made for one in _items(call, row.text("hilist_code")) for made in _limits(call, one)
             if _agree(row, made, "hilist_lmtpric_type", "overlmt_dspo_way"))
-    return _paged(call, rows, dict)
+    return page_of(call, rows, dict)
 
 
 def _limits(call: Call, one: _Kept) -> Iterator[dict[str, object]]:
@@ -187,7 +168,7 @@ def ratios(call: Call) -> Answer:
     row = call.input.one()
     rows = (made for one in _items(call, row.text("hilist_code")) for made in _ratios(call, one)
             if _agree(row, made, "selfpay_prop_psn_type", "selfpay_prop_type"))
-    return _paged(call, rows, dict)
+    return page_of(call, rows, dict)
 
 
 def _ratios(call: Call, one: _Kept) -> Iterator[dict[str, object]]:
@@ -283,7 +264,7 @@ def mappings(call: Call) -> Answer:
             and _agree(row, made := _mapping_row(call, one), "medins_list_codg", "list_type",
                        "med_list_codg", "vali_flag")
             and str(made["updt_time"]) >= changed and str(made["begndate"]) >= begins)
-    return _paged(call, rows, dict)
+    return page_of(call, rows, dict)
 
 
 def _mapping_row(call: Call, one: mapping_store.Kept) -> dict[str, object]:
@@ -292,8 +273,8 @@ def _mapping_row(call: Call, one: mapping_store.Kept) -> dict[str, object]:
             "medins_list_name": one.name, "insu_admdvs": call.region, "list_type": one.list_type,
             "med_list_codg": one.national, "begndate": one.first.isoformat(), "enddate": last,
             "vali_flag": NO if one.withdrawn_at else YES, "rid": one.number,
-            "updt_time": _moment(one.withdrawn_at or one.sent_at), "crte_time": _moment(one.sent_at),
-            "poolarea_no": call.region}
+            "updt_time": _moment(one.withdrawn_at or one.sent_at),
+            "crte_time": _moment(one.sent_at), "poolarea_no": call.region}
 
 
 def _moment(at: datetime) -> str:

@@ -3,18 +3,18 @@
     read = read_cases(Path("cases.csv"), needs_of("dx", "cost_fen"))
     read.table, read.rejects
 
-Large files go through `iter_cases`, batch by batch.
+Large files go through `iter_cases`, batch by batch; one case typed in through `read_one`.
 """
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from ...errors import CaseError
-from .files import CaseFile, open_case_file, raw_batches
+from .files import CaseFile, RawBatch, open_case_file, raw_batches
 from .model import COLUMN, COLUMNS, GROUPING, REJECTS, SCHEMA, CasesRead, Needs
 from .report import Report
 from .stays import complete_stays
@@ -38,18 +38,30 @@ def iter_cases(path: Path | str, batch_rows: int = BATCH_ROWS,
     """A file in batches: memory is bounded by a batch. Raises like `read_cases`."""
     file = open_case_file(Path(path))
     sources = _sources(file, needs)
-    ignored = tuple(name for name in file.names if name not in sources.values())
     wanted = [name for name in file.names if name in sources.values()]
     seen = _Seen()
     for raw in raw_batches(file, wanted, batch_rows):
-        report = Report(raw.rows, needs)
-        for row in raw.broken:
-            report.broken_row(row)
-        table = _understood(raw.columns, sources, report)
-        seen.mark(table.column("case"), report)
-        kept = table.filter(pa.array(~report.refused)) if report.refused.any() else table
-        yield CasesRead(kept, report.table(table.column("case")),
-                        table.num_rows + len(raw.broken), ignored, raw.rows[~report.refused])
+        yield _read(raw, file, sources, Report(raw.rows, needs), seen)
+
+
+def read_one(values: Mapping[str, str], needs: Needs = GROUPING) -> CasesRead:
+    """One case from texts by column name, read and checked like a row of a file."""
+    file = CaseFile(Path("case"), tuple(values), 1)
+    raw = RawBatch(np.ones(1, np.int64), pa.RecordBatch.from_pylist([dict(values)]))
+    return _read(raw, file, _sources(file, needs), Report(raw.rows, needs), _Seen())
+
+
+def _read(raw: RawBatch, file: CaseFile, sources: dict[str, str], report: Report,
+          seen: _Seen) -> CasesRead:
+    """A batch as it is handed out."""
+    for row in raw.broken:
+        report.broken_row(row)
+    table = _understood(raw.columns, sources, report)
+    seen.mark(table.column("case"), report)
+    kept = table.filter(pa.array(~report.refused)) if report.refused.any() else table
+    ignored = tuple(name for name in file.names if name not in sources.values())
+    return CasesRead(kept, report.table(table.column("case")), table.num_rows + len(raw.broken),
+                     ignored, raw.rows[~report.refused])
 
 
 def _sources(file: CaseFile, needs: Needs) -> dict[str, str]:

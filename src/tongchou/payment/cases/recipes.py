@@ -13,7 +13,7 @@ import numpy as np
 
 from ..drg.conditions import (DIAGNOSES, FURTHER, PROCEDURES, Compare, Condition, Every, Member,
                               Sites, Some, looks_at_procedures)
-from ..drg.scheme import VALID, BaseGroup, MajorClass, Scheme
+from ..drg.scheme import BaseGroup, MajorClass, Scheme
 
 
 class Pools(NamedTuple):
@@ -58,7 +58,8 @@ def recipes_of(scheme: Scheme) -> Recipes:
     px = tuple(code for code in every if code[:1].isdigit())        # ICD-9-CM-3 begins with digits
     dx = tuple(sorted({code for code in every if not code[:1].isdigit()}
                       | set(scheme.complications)))
-    bases = [(major, base) for major in scheme.classes for base in major.base_groups]
+    bases = [(major, base) for major in scheme.classes for base in major.base_groups
+             if not base.ambiguous]
     sites = sorted({name for major in scheme.classes for leaf in _wanted(major.test)
                     if isinstance(leaf, Sites) for name in leaf.sets})
     principal = [_principal(scheme, major, base, dx) for major, base in bases]
@@ -92,10 +93,8 @@ def _principal(scheme: Scheme, major: MajorClass, base: BaseGroup, dx: tuple[str
 def _procedures(scheme: Scheme, major: MajorClass, base: BaseGroup,
                 ) -> tuple[frozenset[str], frozenset[str]]:
     """Pools of the main and of a second procedure; empty when the tests ask for none."""
-    own = [scheme.sets[leaf.codes] for test in (base.test, major.test) for leaf in _wanted(test)
-           if isinstance(leaf, Member) and leaf.kind == PROCEDURES]
-    valid = scheme.sets.get(VALID, frozenset())
-    named = [codes & valid or codes for codes in own]
+    named = [scheme.sets[leaf.codes] for test in (base.test, major.test) for leaf in _wanted(test)
+             if isinstance(leaf, Member) and leaf.kind == PROCEDURES]
     return (named or [frozenset()])[0], named[1] if len(named) > 1 else frozenset()
 
 
@@ -110,7 +109,7 @@ def _facts(major: MajorClass, base: BaseGroup) -> tuple[int, int, int, int, int]
         if isinstance(leaf, Compare) and (leaf.measure == "age_days" or
                                           (leaf.measure, leaf.value) == ("age_years", 0)):
             newborn = 1
-        if isinstance(leaf, Compare) and leaf.measure == "birth_weight_g":
+        if isinstance(leaf, Compare) and leaf.measure.endswith("_weight_g"):
             low, high = (max(low, leaf.value), high) if leaf.sign.startswith(">") else \
                 (low, min(high, leaf.value))
     return sex, newborn, sites, min(low, high - 1), max(high, low + 1)

@@ -8,33 +8,41 @@ import pyarrow as pa
 
 from .model import REJECTS, Needs
 
-# code -> reason and advice; `{field}` is the name of the column in the file.
+# code -> reason, advice, and the same for hospitals; `{field}` is the column's name in the file.
 REASONS: dict[str, str] = {
-    "missing-field": "{field} is missing; fill it in",
-    "missing-principal-diagnosis": "there is no principal diagnosis (无主要诊断); the first entry "
-                                   "of {field} must be one",
+    "missing-field": "{field} is missing; fill it in (缺少该项，请补填)",
+    "missing-principal-diagnosis": "there is no principal diagnosis; the first entry of {field} "
+                                   "must be one (缺少主要诊断，应为该项第一个编码)",
     "missing-main-procedure": "the first entry of {field} is empty but later ones are not; put the "
-                              "main procedure first",
-    "bad-code": "an entry of {field} is not written like a code; correct it or take it out",
-    "unknown-code": "{field} is not a code of its table; see docs/payment-grouping.md",
+                              "main procedure first (主要手术操作为空而其他手术不为空)",
+    "bad-code": "an entry of {field} is not written like a code; correct it or take it out "
+                "(编码格式不对)",
+    "unknown-code": "{field} is not a code of its table; see docs/payment-grouping.md "
+                    "(不在代码表内)",
     "unknown-diagnosis": "the scheme's list of names does not have this diagnosis; correct it, or "
-                         "translate it with --code-maps",
+                         "translate it with --code-maps (诊断编码不在方案目录内)",
     "unknown-procedure": "the scheme's list of names does not have this procedure; correct it, or "
-                         "translate it with --code-maps",
-    "bad-date": "{field} is no day that exists; write 2025-01-31",
-    "bad-number": "{field} is not a whole number of a possible size",
-    "negative-number": "{field} is negative",
-    "bad-amount": "{field} is not an amount (yuan with at most two decimals; `_fen` columns whole)",
-    "negative-amount": "{field} is negative; leave out the voided stay and its reversal",
-    "amount-too-large": "{field} is larger than any bill; check the unit",
-    "dates-out-of-order": "{field} is before the admission; exchange or correct the dates",
-    "born-after-admission": "{field} is after the admission; correct one of the two",
+                         "translate it with --code-maps (手术操作编码不在方案目录内)",
+    "bad-date": "{field} is no day that exists; write 2025-01-31 (日期不存在或格式不对)",
+    "bad-number": "{field} is not a whole number of a possible size (不是合理的整数)",
+    "negative-number": "{field} is negative (不应为负数)",
+    "bad-amount": "{field} is not an amount (yuan with at most two decimals; `_fen` columns whole) "
+                  "(金额格式不对)",
+    "negative-amount": "{field} is negative; leave out the voided stay and its reversal "
+                       "(金额为负，请去掉冲销的记录)",
+    "amount-too-large": "{field} is larger than any bill; check the unit (金额过大，请核对单位)",
+    "dates-out-of-order": "{field} is before the admission; exchange or correct the dates "
+                          "(出院日期早于入院日期)",
+    "born-after-admission": "{field} is after the admission; correct one of the two "
+                            "(出生日期晚于入院日期)",
     "age-and-birth-disagree": "{field} is not the age that the birth date gives at admission or at "
-                              "discharge; correct one of the two",
-    "ages-disagree": "{field} does not fit the age in years; correct one of the two",
-    "duplicate-case": "this case stands in an earlier row; give every stay one row and one number",
+                              "discharge; correct one of the two (年龄与出生日期不符)",
+    "ages-disagree": "{field} does not fit the age in years; correct one of the two "
+                     "(日龄与年龄不符)",
+    "duplicate-case": "this case stands in an earlier row; give every stay one row and one number "
+                      "(病案重复)",
     "broken-row": "the row has another number of fields than the header; quote fields that hold "
-                  "the separator",
+                  "the separator (该行列数与表头不一致)",
 }
 
 

@@ -6,9 +6,12 @@ unbounded integers instead: every function bounds its largest product before it 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from math import gcd
 
 import numpy as np
+
+from ...money import PPM, divide_rounded
 
 INT64_MAX = (1 << 63) - 1
 
@@ -119,3 +122,14 @@ def _one_more(left: list[int], owner: np.ndarray, rest: np.ndarray) -> np.ndarra
     assert all(0 <= one <= len(order) for one in left)
     more[order[place < np.array(left, np.int64)[sorted_owner]]] = 1
     return more
+
+
+def rounded(value: Fraction) -> int:
+    """The nearest whole number, halves away from zero: the rounding of every single amount here."""
+    size = divide_rounded(abs(value.numerator), value.denominator)
+    return -size if value < 0 else size
+
+
+def part(amount_fen: int, rate_ppm: int) -> int:
+    """A share of an amount in fen, halves away from zero."""
+    return rounded(Fraction(amount_fen * rate_ppm, PPM))

@@ -13,7 +13,8 @@ from ...money import PPM, NumberFault, parse_percent, scaled
 from ...policy import Node, parse_yaml, read_text, suggest
 
 GRADES = ("A", "B", "C", "X")
-YUAN_DIGITS, POINT_DIGITS = 2, 3
+YUAN_DIGITS, POINT_DIGITS, MICRO_DIGITS = 2, 3, 6
+FIGURE_LIMIT = 10 ** 15        # fen, thousandths or millionths: above every fund; keeps int64 exact
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,9 @@ class Section:
                             hint) from None
         if found < 0:
             raise malformed(self.node.items[key].where, f"{self.name}.{key} is negative", hint)
+        if found > FIGURE_LIMIT:
+            raise malformed(self.node.items[key].where, f"{self.name}.{key} is larger than any "
+                            "figure of a fund", hint)
         return found
 
     def yuan(self, key: str) -> int:
@@ -117,6 +121,18 @@ class Section:
             raise malformed(self.node.items[key].where, f"{self.text(key)} is too much",
                             f"Write at most {most_ppm // 10_000}%.")
         return found
+
+    def micro(self, key: str) -> int:
+        """Millionths of an amount in yuan: the value of a point."""
+        return self._number(key, lambda text: scaled(text, MICRO_DIGITS, "a value in yuan"),
+                            "Write yuan such as 8.523611.")
+
+    def signed_ppm(self, key: str) -> int:
+        """Parts per million of a percentage that may be below 0%."""
+        text = self.text(key)
+        size = self._number(key, lambda found: parse_percent(found.removeprefix("-")),
+                            "Write a percentage such as 5% or -1.5%.")
+        return -size if text.startswith("-") else size
 
     def count(self, key: str) -> int:
         """A whole number, 0 or more."""

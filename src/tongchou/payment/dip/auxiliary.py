@@ -1,9 +1,9 @@
 """Auxiliary types (辅助目录): severity, Charlson, age and intensive care adjust core groups.
 
-A type counts for a group that had enough cases last year, a class that had enough, and a coefficient
-of variation that falls far enough when the group is divided by the type. The spread after the
-division is that inside the classes (within-class sum of squares), so the rule is exact:
-within / total <= (1 - fall) squared.
+A type counts for a group that had enough cases last year, a class that had enough, and a
+coefficient of variation that falls far enough when the group is divided by the type. The spread
+after the division is that inside the classes (within-class sum of squares), so the rule is
+exact: within / total <= (1 - fall) squared.
 """
 from __future__ import annotations
 
@@ -23,14 +23,17 @@ from .model import Catalogue
 from .region import AuxiliaryType, Class, Region
 from .rows import read_rows
 from .rules import Rules, _members, first_that_holds
-from .statistics import moments, rounded
+from .statistics import Moments, moments, rounded
 
-COLUMNS = ("group", "type", "class", "coefficient", "cases", "mean")
+COLUMNS = ("group", "type", "class", "coefficient", "cases", "mean", "insurance")
 
 
 @dataclass(frozen=True)
 class Trigger:
-    """Coefficient of one class of one type in one group, with the cases it rests on."""
+    """Coefficient of one class of one type in one group, with the cases it rests on.
+
+    `insurance` "" is for all; a row that names one counts before it.
+    """
 
     group: str
     type: str
@@ -38,6 +41,7 @@ class Trigger:
     coefficient_ppm: int
     cases: int = 0
     mean_fen: int = 0
+    insurance: str = ""
 
 
 def classes_of(one: AuxiliaryType, catalogue: Catalogue, encoded: Encoded,
@@ -82,8 +86,9 @@ def trigger_coefficients(matched: Matched, encoded: Encoded, costs: np.ndarray, 
         inside = moments(np.where(chosen, cell, -1), costs, len(groups) * count)
         for place in np.flatnonzero(whole.cases > region.whole("auxiliary.group_cases_over")):
             cells = range(place * count, (place + 1) * count)
-            if not _even_enough(whole.scatter(place), int(whole.cases[place]), inside, cells,
-                                region.whole("auxiliary.cv_fall")):
+            if not _wide(whole, place, region) or not _even_enough(
+                    whole.scatter(place), int(whole.cases[place]), inside, cells,
+                    region.whole("auxiliary.cv_fall")):
                 continue
             mean = whole.mean(place)
             for number, cell_of in enumerate(list(cells)[:-1]):
@@ -95,7 +100,13 @@ def trigger_coefficients(matched: Matched, encoded: Encoded, costs: np.ndarray, 
     return made
 
 
-def _even_enough(scatter: int, cases: int, inside: object, cells: range, fall_ppm: int) -> bool:
+def _wide(whole: Moments, place: int, region: Region) -> bool:
+    """Whether a group is uneven enough to be divided, where the region asks for that."""
+    return not region.has("auxiliary.cv_before") or not whole.cases[place] or not whole.cv_under(
+        place, region.whole("auxiliary.cv_before"))
+
+
+def _even_enough(scatter: int, cases: int, inside: Moments, cells: range, fall_ppm: int) -> bool:
     """Whether the spread inside the classes is at least `fall_ppm` below that of the group."""
     if not scatter:
         return False
@@ -105,26 +116,32 @@ def _even_enough(scatter: int, cases: int, inside: object, cells: range, fall_pp
     return within * PPM ** 2 <= total * (PPM - fall_ppm) ** 2
 
 
-def auxiliary_of_cases(triggers: list[Trigger], matched: Matched, encoded: Encoded,
-                       region: Region) -> tuple[np.ndarray, np.ndarray, list[str]]:
+def auxiliary_of_cases(triggers: list[Trigger], matched: Matched, encoded: Encoded, region: Region,
+                       insurance: tuple[np.ndarray, list[str]],
+                       ) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """(coefficient int64[n] in ppm, place of the name int32[n], names); the highest type wins.
 
-    A case in no type that counts has coefficient 1 and place -1.
+    A case in no type that counts has coefficient 1 and place -1. `insurance` is the column as
+    places and words.
     """
+    ids, words = insurance
     best = np.full(encoded.size, -1, np.int64)
     which = np.full(encoded.size, -1, np.int32)
     names: list[str] = []
     index = matched.catalogue.index_of
     for one in region.types:
         numbers = {each.name: number for number, each in enumerate(one.classes)}
-        table = np.full((len(index) + 1, len(numbers) + 1), -1, np.int64)
-        for trigger in triggers:
+        table = np.full((len(words) + 1, len(index) + 1, len(numbers) + 1), -1, np.int64)
+        for trigger in sorted(triggers, key=lambda each: bool(each.insurance)):
             if trigger.type == one.name and trigger.group in index and trigger.name in numbers:
-                table[index[trigger.group], numbers[trigger.name]] = trigger.coefficient_ppm
+                rows = words.index(trigger.insurance) if trigger.insurance in words else (
+                    slice(None) if not trigger.insurance else [])
+                table[rows, index[trigger.group],
+                      numbers[trigger.name]] = trigger.coefficient_ppm
         if (table < 0).all():
             continue
         classes = classes_of(one, matched.catalogue, encoded, matched.principal)
-        found = table[matched.group, classes]
+        found = table[ids, matched.group, classes]      # no insurance (-1): rows for all
         higher = found > best
         best = np.where(higher, found, best)
         which = np.where(higher, classes + len(names), which)
@@ -134,7 +151,7 @@ def auxiliary_of_cases(triggers: list[Trigger], matched: Matched, encoded: Encod
 
 def read_triggers(path: Path, codes: set[str]) -> list[Trigger]:
     """Coefficients from `auxiliary.csv`; CaseError for an unknown group or a row given twice."""
-    found: dict[tuple[str, str, str], Trigger] = {}
+    found: dict[tuple[str, ...], Trigger] = {}
     for row in read_rows(path, COLUMNS[:4], COLUMNS):
         group, kind, name = (row.needed(column) for column in COLUMNS[:3])
         ppm = row.ppm("coefficient")
@@ -142,14 +159,16 @@ def read_triggers(path: Path, codes: set[str]) -> list[Trigger]:
             raise row.error("dangling-group", f"{group!r} is no group of the catalogue", "group")
         if ppm is None:
             raise row.error("missing-value", "coefficient is empty", "coefficient")
-        if (group, kind, name) in found:
+        key = (group, kind, name, row.text("insurance"))
+        if key in found:
             raise row.error("duplicate-row", "a row above is for the same cases", "group")
-        found[group, kind, name] = Trigger(group, kind, name, ppm, row.whole("cases", 0) or 0,
-                                           row.fen("mean") or 0)
+        found[key] = Trigger(group, kind, name, ppm, row.whole("cases", 0) or 0,
+                             row.fen("mean") or 0, key[3])
     return list(found.values())
 
 
 def write_triggers(path: Path, triggers: list[Trigger]) -> None:
     """Writes `auxiliary.csv`."""
     write_csv(path, COLUMNS, [(one.group, one.type, one.name, percent_text(one.coefficient_ppm),
-                               one.cases, yuan_text(one.mean_fen)) for one in triggers])
+                               one.cases, yuan_text(one.mean_fen), one.insurance)
+                              for one in triggers])

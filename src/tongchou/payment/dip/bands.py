@@ -16,6 +16,7 @@ from .region_nodes import amount_ppm, elements, fault, mapping, text
 
 _BOUND = re.compile(r"(<=|<|>=|>)\s*(\S+)\Z")
 ENDLESS = 1 << 62
+BOUND_MAX_PPM = 50 * PPM     # keeps a bound times the largest bill inside int64
 
 
 @dataclass(frozen=True)
@@ -106,9 +107,13 @@ def _bound(node: Node, sign: str) -> tuple[int, bool]:
         raise fault(node, "no-sign", f"the bound {written!r} has no sign `{sign}` or `{sign}=`",
                     f'Write "{sign} 50%" or "{sign}= 50%": half a score may hang on it.')
     try:
-        return parse_percent(found[2]), len(found[1]) == 2
+        ppm = parse_percent(found[2])
     except NumberFault as problem:
         raise fault(node, "bad-number", str(problem)) from None
+    if not 0 <= ppm <= BOUND_MAX_PPM:
+        raise fault(node, "bad-number", f"the bound {written!r} is beyond all measure",
+                    f"Write 0% to {percent_text(BOUND_MAX_PPM)}.")
+    return ppm, len(found[1]) == 2
 
 
 def _word(node: Node, known: tuple[str, ...]) -> str:

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from ...errors import Refusal
 from ...money import PPM
+from .conditions import MAIN_FIRST, read_condition
 from .expressions import read_expression
 from .match import EXCLUDED, NO_PRINCIPAL, Matched, Matcher
 from .model import EVERY, Catalogue, Group
@@ -182,7 +183,10 @@ class _Pairs:
 
 
 def _basic(number: int, dx: str, px: str) -> Group:
-    return Group(f"{dx}:{px}", "basic", number, (dx,), read_expression(px), px)
+    # A split was weighed beside this main procedure: beside the other one it may add nothing.
+    written = MAIN_FIRST if "+" in px else ""
+    return Group(f"{dx}:{px}", "basic", number, (dx,), read_expression(px), px,
+                 read_condition(written), written)
 
 
 def _threshold(matched: Matched, pairs: _Pairs | None, region: Region) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from .conditions import Test
+from .conditions import MAIN_FIRST, Test
 from .model import EVERY, LAYERS, OPEN_LAYERS, Catalogue, Group
 from .region import Region
 from .rules import SLOT, Rules
@@ -58,8 +58,9 @@ class Candidates:
         if "px_any_position" in group.condition.flags:
             return [(frozenset({ANY}), len(way), way) for way in group.ways]
         found = []
+        any_main = self._any_main and MAIN_FIRST not in group.condition.flags
         for way in group.ways:
-            for number in range(len(way) if self._any_main else 1):
+            for number in range(len(way) if any_main else 1):
                 found.append((way[number], len(way), (*way[:number], *way[number + 1:])))
         return found
 

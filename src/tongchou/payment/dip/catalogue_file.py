@@ -1,4 +1,4 @@
-"""Reading a catalogue: the national layout, or a folder of ours with lists and points (病种目录文件).
+"""Reading a catalogue: the national layout, or our folder with lists and points (病种目录文件).
 
 `groups.csv` alone is enough. Beside it may lie `exclusions.csv`, `properties.csv` and `lists.csv`;
 a region's own catalogue also has `standards.csv` and its kin (see docs/payment-dip.md). All faults
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ...errors import CaseError
-from .conditions import ConditionFault, code_list, normal_code, read_condition
+from .conditions import MAIN_FIRST, ConditionFault, code_list, normal_code, read_condition
 from .expressions import read_expression
 from .model import (EVERY, LAYERS, NATIONAL_LAYERS, PROPERTIES, Catalogue, DayBand, Exclusions,
                     Group)
@@ -135,11 +135,12 @@ def check_groups(groups: list[Group], file: str) -> list[CaseError]:
 
 
 def _keys(group: Group) -> list[tuple[tuple[object, ...], str, str]]:
-    return [(("code", group.code), "duplicate-group", "code"),
-            (("order", group.layer, group.seq), "duplicate-order", "order"),
-            (("tests", group.layer, frozenset(group.dx), frozenset(map(frozenset, group.ways)),
-              group.condition.flags, frozenset(group.condition.tests), group.procedure_property),
-             "same-tests", "tests")]
+    ways = frozenset(group.ways if MAIN_FIRST in group.condition.flags
+                     else map(frozenset, group.ways))
+    return [(("order", group.layer, group.seq), "duplicate-order", "order"),
+            (("code", group.code), "duplicate-group", "code"),
+            (("tests", group.layer, frozenset(group.dx), ways, group.condition.flags,
+              frozenset(group.condition.tests), group.procedure_property), "same-tests", "tests")]
 
 
 def _exclusions(path: Path, lists: Mapping[str, tuple[str, ...]]) -> Exclusions:

@@ -17,16 +17,21 @@ def milli_text(milli: int) -> str:
     return f"{milli // POINT}.{milli % POINT:03d}"
 
 
-def write_catalogue(catalogue: Catalogue, folder: Path) -> None:
-    """Writes groups, exclusions, properties and lists into `folder`, which is made if need be.
-
-    Raises CaseError `unwritable-output`.
-    """
+def make_folder(folder: Path) -> None:
+    """A folder to write into; CaseError where there can be none."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
         raise CaseError("unwritable-output", f"cannot make the folder: {fault.strerror}",
                         str(folder)) from None
+
+
+def write_catalogue(catalogue: Catalogue, folder: Path) -> None:
+    """Writes groups, exclusions, properties and lists into `folder`, which is made if need be.
+
+    Raises CaseError `unwritable-output`.
+    """
+    make_folder(folder)
     write_csv(folder / GROUPS, OURS, map(_cells, catalogue.groups))
     exclusions = catalogue.exclusions
     write_csv(folder / EXCLUSIONS, ("kind", "code", "allowed_dx"), [
@@ -53,8 +58,9 @@ def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[object]
 def _cells(group: Group) -> list[object]:
     cells = {
         "layer": group.layer, "seq": group.seq, "dx": "|".join(group.dx), "px": group.px,
-        "condition": group.written_condition, "code": group.code, "property": group.procedure_property,
-        "name": group.name, "points": _milli(group.points_milli),
+        "condition": group.written_condition, "code": group.code,
+        "property": group.procedure_property, "name": group.name,
+        "points": _milli(group.points_milli),
         "drug_points": _milli(group.drug_milli),
         "consumable_points": _milli(group.consumable_milli),
         "mean": "" if group.mean_fen is None else yuan_text(group.mean_fen),

@@ -6,7 +6,7 @@ two such rows the one that names the insurance.
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -50,21 +50,33 @@ def hospital_coefficients(table: pa.Table, matched: Matched, region: Region) -> 
     class: mean cost of the level over the mean of all; class_case_mix: cost of the level over what
     the same cases would cost at their groups' means; class_group adds rows for groups with enough
     cases at every level, a gap wide enough, and no lower level above a higher one.
+    With `by_insurance` employees and residents have rows of their own beside those for all.
     """
-    method = region.word("coefficients.method")
     years = years_of(table, region)
-    costs, levels, place = amounts(table, "cost_fen"), level_places(table), year_places(
-        table, years)
+    place = year_places(table, years)
+    factors = _of_cases(table, matched, place, region, "")
+    if region.says("coefficients.by_insurance", "yes"):
+        ids, words = words_of(table, "insurance")
+        for number, word in enumerate(words):
+            factors += _of_cases(table, matched, np.where(ids == number, place, -1), region, word)
+    return factors + _with_bonus(table, factors, region)
+
+
+def _of_cases(table: pa.Table, matched: Matched, place: np.ndarray, region: Region,
+              insurance: str) -> list[Factor]:
+    """Coefficients from the cases whose `place` among the years is not -1."""
+    method, years = region.word("coefficients.method"), len(years_of(table, region))
+    costs, levels = amounts(table, "cost_fen"), level_places(table)
     if method == "class":
-        found = moments(np.where((levels >= 0) & (place >= 0), levels * len(years) + place, -1),
-                        costs, 3 * len(years))
-        rows = _plain(found, region, len(years))
+        found = moments(np.where((levels >= 0) & (place >= 0), levels * years + place, -1),
+                        costs, 3 * years)
+        rows = _plain(found, region, years)
     else:
         rows = _case_mix(matched, costs, levels, place, region)
-    factors = [Factor(ppm, level=level, why=method) for level, ppm in rows]
+    factors = [Factor(ppm, insurance, level=level, why=method) for level, ppm in rows]
     if method == "class_group":
-        factors += _by_group(matched, costs, np.where(place == len(years) - 1, levels, -1), region)
-    return factors + _with_bonus(table, factors, region)
+        factors += _by_group(matched, costs, np.where(place == years - 1, levels, -1), region)
+    return [replace(factor, insurance=insurance) for factor in factors]
 
 
 def _plain(found: Moments, region: Region, years: int) -> list[tuple[str, int]]:
@@ -124,19 +136,18 @@ def _by_group(matched: Matched, costs: np.ndarray, levels: np.ndarray,
 
 
 def _with_bonus(table: pa.Table, factors: list[Factor], region: Region) -> list[Factor]:
-    """Rows of hospitals with a bonus: their level's base and what is added."""
+    """Rows of hospitals with a bonus: each row of their level, and what is added."""
     if not region.bonuses:
         return []
-    base = {factor.level: factor.coefficient_ppm for factor in factors if not factor.group}
     ids, names = words_of(table, "hospital")
     levels = level_places(table)
     made = []
     for hospital, add in region.bonuses.items():
         rows = np.flatnonzero(ids == names.index(hospital)) if hospital in names else []
-        level = LEVELS[levels[rows[0]]] if len(rows) and levels[rows[0]] >= 0 else ""
-        if level in base:
-            made.append(Factor(max(base[level] + add, 0), hospital=hospital,
-                               why=f"base {percent_text(base[level])} and bonus"))
+        level = LEVELS[levels[rows[0]]] if len(rows) and levels[rows[0]] >= 0 else None
+        made += [replace(one, coefficient_ppm=max(one.coefficient_ppm + add, 0), hospital=hospital,
+                         why=f"base {percent_text(one.coefficient_ppm)} and bonus")
+                 for one in factors if one.level == level]
     return made
 
 

@@ -5,7 +5,8 @@
 Tests joined by `;` must all hold. A number is compared with <, <=, >, >=, `=a` or `=a-b` (both
 ends belong); `50%` may stand for a share. `dx_any`, `dx_other` (not the principal) and `px_any`
 take prefixes, ranges of three-character categories and `@lists` joined by `|`. A test on a
-field that a case does not have never holds.
+field that a case does not have never holds. Words alone are flags: codes count in any position,
+no procedure may have been done, the first procedure of a `+` must be the main one.
 """
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ SHARES = ("drug_share", "consumable_share", "treatment_share", "cost_ratio", "st
 DERIVED = (*SHARES, "charlson", "readmission_days", "death_rate")
 NUMBERS = (*CASE_NUMBERS, *DERIVED)
 CODE_TESTS = ("dx_any", "dx_other", "px_any")
-FLAGS = ("px_any_position", "dx_any_position", "px_none")
+MAIN_FIRST = "px_main_first"
+FLAGS = ("px_any_position", "dx_any_position", "px_none", MAIN_FIRST)
 UNBOUNDED = 1 << 62
 
 _PART = re.compile(r"([a-z_]+)\s*(<=|>=|<|>|=)\s*(.+)\Z", re.S)
@@ -161,4 +163,5 @@ def _codes(item: str, diagnoses: bool) -> list[str]:
 def condition_error(fault: ConditionFault, where: str) -> CaseError:
     """The fault as an error of the file it stands in."""
     return CaseError("bad-condition", str(fault), where,
-                     hint="docs/payment-dip.md, Conditions, lists fields and signs.")
+                     hint="docs/payment-dip.md, Conditions, lists fields and signs; @lists stand "
+                          "in lists.csv of the catalogue.")

@@ -1,4 +1,4 @@
-"""Numbers that conditions may ask for and that are worked out: shares, ratios, Charlson, returns."""
+"""Numbers that are worked out for conditions: shares, ratios, Charlson index, re-admissions."""
 from __future__ import annotations
 
 import numpy as np
@@ -84,7 +84,7 @@ def _charlson(at, ids, of_word, weights, out):
 
 def readmission_days(table: pa.Table, groups: np.ndarray, same_hospital: bool,
                      same_group: bool) -> np.ndarray:
-    """int64[n]: days since the person's discharge before (same hospital, same group), or MISSING."""
+    """int64[n]: days since the person's discharge before (same hospital, group), or MISSING."""
     person, hospital = (words_of(table, name)[0] for name in ("person", "hospital"))
     admitted, discharged = (pc.fill_null(pc.cast(table.column(name), pa.int32()), -1).to_numpy()
                             .astype(np.int64) for name in ("admitted", "discharged"))

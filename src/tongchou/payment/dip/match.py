@@ -5,6 +5,7 @@ basic, comprehensive groups, not grouped. What one case went through says `trace
 """
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from numba import njit
 from ...errors import CaseError
 from .candidates import Candidates
 from .conditions import Test
-from .encode import Codes, Encoded, encode
+from .encode import Encoded, encode
 from .model import Catalogue, longest
 from .region import Region
 from .rules import _members, first_that_holds
@@ -45,21 +46,22 @@ class Matched:
     def as_table(self, table: pa.Table) -> pa.Table:
         """One row a case: case, group, layer, reason, main procedure used and how it was found."""
         groups = self.catalogue.groups
-        codes = np.array([*(group.code for group in groups), None], object)
-        layers = np.array([*(group.layer for group in groups), None], object)
-        px = np.array([*self.encoded.px.words, None], object)
         return pa.table({
             "case": table.column("case"),
-            "group": named(codes, self.group), "layer": named(layers, self.group),
-            "reason": named(np.array(REASONS, object), self.reason),
-            "main_procedure": named(px, self.main),
-            "main_procedure_is": named(np.array(MAIN_STATES, object), self.state)})
+            "group": named((group.code for group in groups), self.group),
+            "layer": named((group.layer for group in groups), self.group),
+            "reason": named(REASONS, self.reason),
+            "main_procedure": named(self.encoded.px.words, self.main),
+            "main_procedure_is": named(MAIN_STATES, self.state)})
 
 
-def named(words: np.ndarray, places: np.ndarray) -> pa.Array:
-    """Texts of places; -1 takes the last word. Kept as a dictionary: 4 bytes a case."""
-    indices = np.where(places < 0, len(words) - 1, places).astype(np.int32)
-    return pa.DictionaryArray.from_arrays(pa.array(indices), pa.array(list(words), pa.string()))
+def named(words: Iterable[str], places: np.ndarray) -> pa.Array:
+    """Texts of places, null below 0. Kept as a dictionary of different words: 4 bytes a case."""
+    distinct: dict[str, int] = {}
+    numbers = [distinct.setdefault(word, len(distinct)) for word in words]
+    indices = np.array([*numbers, 0], np.int32)[places]
+    return pa.DictionaryArray.from_arrays(pa.array(indices, mask=places < 0),
+                                          pa.array(list(distinct), pa.string()))
 
 
 class Matcher:
@@ -70,6 +72,7 @@ class Matcher:
         self.candidates = Candidates(catalogue, region)
         self._next = region.word("matching.excluded_procedure") == "next_procedure"
         self._pre_only = region.word("matching.excluded_diagnosis") == "pre_groups"
+        self._excluded = dict.fromkeys(catalogue.exclusions.dx, True)
         self._pairs: dict[tuple[str, str], tuple[int, int]] = {}
 
     def match(self, table: pa.Table) -> Matched:
@@ -125,8 +128,7 @@ class Matcher:
     def _of_pair(self, dx: str, px: str) -> tuple[int, int]:
         if not dx:
             return -1, NO_PRINCIPAL
-        excluded = longest(dict.fromkeys(self.catalogue.exclusions.dx, True), dx) is not None \
-            if self.catalogue.exclusions.dx else False
+        excluded = longest(self._excluded, dx) is not None
         if excluded and not self._pre_only:
             return -1, EXCLUDED
         rules = self.candidates.of_pair(dx, px, excluded)

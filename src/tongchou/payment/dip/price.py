@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from ...errors import CaseError, Refusal
+from ...money import AMOUNT_LIMIT_FEN
 from .encode import MISSING, int_column, words_of
 from .match import Matched
 from .model import POINT, Catalogue, Group
@@ -69,11 +70,11 @@ def years_of(table: pa.Table, region: Region) -> tuple[int, ...]:
 
 
 def amounts(table: pa.Table, name: str) -> np.ndarray:
-    """A column of amounts in fen; CaseError where one is missing or negative."""
+    """A column of amounts in fen; CaseError where one is missing, negative or beyond any bill."""
     if name not in table.column_names:
         raise CaseError("missing-column", f"the case table has no column {name!r}")
     values = int_column(table, name)
-    wrong = np.flatnonzero(values < 0)
+    wrong = np.flatnonzero((values < 0) | (values > AMOUNT_LIMIT_FEN))
     if len(wrong):
         row, seen = int(wrong[0]), int(values[wrong[0]])
         raise CaseError("bad-amount", f"{name} is {'missing' if seen == MISSING else seen} in "

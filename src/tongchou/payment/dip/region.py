@@ -1,8 +1,8 @@
 """What a region has settled about DIP, each value with its source and grade (地方参数).
 
 No threshold stands in Python. A value that nobody published is left out of the file; whoever needs
-it is refused by name (`unset-parameter`). Grades: A official text, B draft or newspaper, C inference,
-X placeholder. Everything computed lists the values it used that are not of grade A.
+it is refused by name (`unset-parameter`). Grades: A official text, B draft or newspaper, C
+inference, X placeholder. Everything computed lists the values it used that are not of grade A.
 """
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import CaseError, Refusal
+from ...money import percent_text, yuan_text
 from ...policy import Node, parse_yaml, read_text
 from .bands import Band, read_bands
 from .region_nodes import (READERS, amount_ppm, elements, fault, mapping, read_sources, text)
@@ -29,15 +30,17 @@ SETTINGS: dict[str, dict[str, object]] = {
     "points": {"method": ("mean", "base_disease", "fixed_quota"), "base_disease": "text",
                "fixed_mean": "yuan", "scale": "whole", "drug_over": ("own", "total")},
     "coefficients": {"method": ("class", "class_case_mix", "class_group"),
-                     "group_cases": "whole", "group_gap": "percent"},
-    "auxiliary": {"group_cases_over": "whole", "type_cases_over": "whole", "cv_fall": "percent"},
+                     "by_insurance": ("yes", "no"), "group_cases": "whole",
+                     "group_gap": "percent"},
+    "auxiliary": {"group_cases_over": "whole", "type_cases_over": "whole", "cv_fall": "percent",
+                  "cv_before": "percent", "by_insurance": ("yes", "no")},
     "deviation": {"standard": ("level_mean", "payment_standard"),
                   "missing_standard": ("group_mean", "none")},
     "no_group": {"method": ("share_of_mean", "zero"), "factor": "percent",
                  "coefficient": ("times", "none")},
     "monitoring": {"same_hospital": ("yes", "no"), "same_group": ("yes", "no")},
 }
-TOP = ("region", "version", "sources", *SETTINGS)
+TOP = ("region", "version", "sources", "base", *SETTINGS)
 
 
 @dataclass(frozen=True)
@@ -52,11 +55,16 @@ class Setting:
 
 @dataclass(frozen=True)
 class Class:
-    """A class of an auxiliary type or an indicator: a name and the condition text."""
+    """A class of an auxiliary type or an indicator: a name and the condition text.
+
+    `factor_ppm` only of indicators: what the score of a flagged case is multiplied with, where a
+    region still takes points for violations (违规扣分); None says that it only looks.
+    """
 
     name: str
     when: str
     where: str
+    factor_ppm: int | None = None
 
 
 @dataclass(frozen=True)
@@ -108,28 +116,48 @@ class Region:
         assert isinstance(found, str), path
         return found
 
+    def says(self, path: str, word: str) -> bool:
+        """Whether the file gives this word; a value left open says nothing."""
+        return self.has(path) and self.word(path) == word
+
     def unsure(self) -> list[dict[str, str]]:
         """Values of another grade than A, for every output that rests on them."""
-        return [{"parameter": path, "value": str(one.value), "grade": one.grade,
+        return [{"parameter": path, "value": _shown(path, one.value), "grade": one.grade,
                  "source": one.source} for path, one in sorted(self.settings.items())
                 if one.grade != "A"]
 
 
+def _shown(path: str, value: object) -> str:
+    """A value as people write it."""
+    block, key = path.split(".")
+    show = {"percent": percent_text, "yuan": yuan_text}.get(str(SETTINGS[block].get(key)), str)
+    return ":".join(map(str, value)) if isinstance(value, tuple) else show(value)
+
+
 def read_region(path: Path) -> Region:
-    """A region's file (YAML). Raises CaseError with line and column."""
+    """A region's file (YAML), over the file its `base` names. Raises CaseError with its place."""
     root = parse_yaml(read_text(path), str(path), CaseError)
-    return region_of(root, str(path))
+    top = mapping(root, "a region's file", TOP)
+    if "base" not in top:
+        return region_of(root, str(path))
+    below = path.parent / text(top["base"], "a file")
+    inner = parse_yaml(read_text(below), str(below), CaseError)
+    if "base" in mapping(inner, "a region's file", TOP):
+        raise fault(top["base"], "nested-base", f"{below} has a base of its own",
+                    "Let a file rest on one other at most.")
+    return region_of(root, str(path), region_of(inner, str(below)))
 
 
-def region_of(root: Node, file: str = "") -> Region:
-    """A region from nodes; see `read_region`."""
+def region_of(root: Node, file: str = "", base: Region | None = None) -> Region:
+    """A region from nodes; what it leaves open is as in `base`. See `read_region`."""
     top = mapping(root, "a region's file", TOP)
     for key in ("region", "version", "sources"):
         if key not in top:
             raise fault(root, "missing-key", f"`{key}` is missing")
     sources = read_sources(top["sources"])
-    settings: dict[str, Setting] = {}
-    extra: dict[str, object] = {"bands": (), "types": (), "indicators": (), "bonuses": {}}
+    settings: dict[str, Setting] = dict(base.settings) if base else {}
+    extra: dict[str, object] = {name: getattr(base, name) if base else empty for name, empty in (
+        ("bands", ()), ("types", ()), ("indicators", ()), ("bonuses", {}))}
     for block in SETTINGS:
         if block in top:
             _read_block(block, top[block], sources, settings, extra)
@@ -198,6 +226,18 @@ def _classes(node: Node) -> tuple[Class, ...]:
     return tuple(found)
 
 
+def _indicators(node: Node) -> tuple[Class, ...]:
+    found = []
+    for one in elements(node):
+        items = mapping(one, "an indicator", ("name", "when", "factor"))
+        if not {"name", "when"} <= set(items):
+            raise fault(one, "missing-key", "an indicator has `name` and `when`")
+        factor = READERS["percent"](items["factor"]) if "factor" in items else None
+        found.append(Class(text(items["name"], "a name"), items["when"].text or "",
+                           items["when"].where, factor))
+    return tuple(found)
+
+
 def _types(node: Node) -> tuple[AuxiliaryType, ...]:
     found = []
     for one in elements(node):
@@ -223,4 +263,4 @@ def _bonuses(node: Node) -> dict[str, int]:
     return found
 
 
-_INNER = {"bands": read_bands, "types": _types, "indicators": _classes, "bonuses": _bonuses}
+_INNER = {"bands": read_bands, "types": _types, "indicators": _indicators, "bonuses": _bonuses}

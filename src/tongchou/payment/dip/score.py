@@ -1,21 +1,23 @@
-"""Scores of cases: points x deviation x hospital coefficient x auxiliary coefficient (病例分值).
+"""Scores of cases: points x deviation x hospital x auxiliary coefficient (病例分值).
 
 A score is a whole number of thousandths of a point. Each factor is a step of its own, rounded half
 up to the thousandth, so that a hospital can follow every printed number with a pocket calculator.
 """
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ...errors import CaseError, Refusal
-from ...money import PPM
-from .auxiliary import Trigger, auxiliary_of_cases
+from ...money import AMOUNT_LIMIT_FEN, FEN, PPM
+from .auxiliary import Trigger, auxiliary_of_cases, first_of
 from .coefficients import FactorTable
 from .derived import derive, ratio_ppm
-from .encode import MISSING, Encoded
+from .encode import MISSING, Encoded, words_of
 from .match import REASONS, Matched, named
 from .model import POINT
 from .price import Standards, amounts, level_places
@@ -24,21 +26,26 @@ from .region import Region
 SCORE_LIMIT = 1 << 62
 UNPRICED = "group-without-points"
 SCORE_REASONS = (*REASONS, UNPRICED)
-CARRIED = ("hospital", "hospital_level", "insurance", "year", "stay_days", "cost_fen", "fund_fen",
-           "person_fen")
+VALUE_UNIT = 10 ** 6           # a point's value is kept in millionths of a yuan
+UNITS_OF_FEN = VALUE_UNIT // FEN
+# Columns of the case table that go on, with the names clearing has for them.
+CARRIED = {"hospital": "hospital", "hospital_level": "hospital_level", "insurance": "insurance",
+           "year": "year", "stay_days": "stay_days", "cost_fen": "cost_fen",
+           "fund_fen": "fund_fen", "person_fen": "patient_fen"}
 
 
 @dataclass(frozen=True)
 class Terms:
     """What scores rest on beside the catalogue: standards, coefficients, auxiliary types.
 
-    `value_fen` per point is needed only where the region's standard is the payment standard.
+    `values` is what a point is worth by insurance ("" any), in millionths of a yuan; needed only
+    where the region's standard is the payment standard.
     """
 
     standards: Standards
     factors: FactorTable
     triggers: tuple[Trigger, ...] = ()
-    value_fen: int = 0
+    values: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,8 @@ class _Steps:
     after: np.ndarray
     auxiliary: np.ndarray
     which: np.ndarray
+    kept: np.ndarray
+    violation: np.ndarray
 
 
 def score_cases(table: pa.Table, matched: Matched, region: Region, terms: Terms) -> Scored:
@@ -83,16 +92,18 @@ def score_cases(table: pa.Table, matched: Matched, region: Region, terms: Terms)
     standard = _standard(table, matched, points, factor, region, terms)
     encoded = _with_derived(table, matched, standard, region)
     multiplier, band, after = _deviation(costs, standard, factor, region)
-    auxiliary, which, names = auxiliary_of_cases(list(terms.triggers), matched, encoded, region)
+    auxiliary, which, names = auxiliary_of_cases(list(terms.triggers), matched, encoded, region,
+                                                 words_of(table, "insurance"))
     core = np.array([*(group.core for group in matched.catalogue.groups), False])[matched.group]
     steps = _Steps(costs, points, priced, _bed_days(matched), factor, standard, multiplier,
                    np.where(priced, band, -1), after, np.where(core, auxiliary, PPM),
-                   np.where(core, which, -1))
+                   np.where(core, which, -1), *_violations(matched, region, encoded))
     score = _times(_times(_times(points, multiplier, table), after, table), steps.auxiliary, table)
     free = ~priced & (steps.by_day < 0)
     alone, alone_factor = _no_group(steps, free, region, terms, table)
     score = np.where(steps.by_day >= 0, steps.by_day, np.where(free, alone, score))
     steps.after = np.where(free, alone_factor, np.where(priced, after, PPM))
+    score = _times(score, steps.kept, table)
     return Scored(_as_table(table, matched, region, steps, score, names), encoded, score)
 
 
@@ -131,10 +142,16 @@ def _standard(table: pa.Table, matched: Matched, points: np.ndarray, factor: np.
     if not region.bands:
         return np.zeros(len(points), np.int64)
     if region.word("deviation.standard") == "payment_standard":
-        if not terms.value_fen:
+        ids, words = words_of(table, "insurance")
+        worth = [terms.values.get(word or "", terms.values.get("", 0)) for word in (*words, "")]
+        if not all(worth):
             raise Refusal("unset-parameter", "the payment standard needs the value of a point",
-                          hint="Give --value.")
-        return _times(points, factor, table) * terms.value_fen // POINT
+                          hint="Give --value, or keep values.csv beside the catalogue.")
+        if int(points.max(initial=0)) * max(worth) > AMOUNT_LIMIT_FEN * POINT * UNITS_OF_FEN:
+            raise CaseError("standard-too-large", "points x value is more than any bill",
+                            "--value", hint="Give the value of one point in yuan.")
+        value = np.array(worth, np.int64)[ids]
+        return _times(points, factor, table) * value // (POINT * UNITS_OF_FEN)
     means = np.vstack([terms.standards.mean_fen, np.zeros((1, 4), np.int64)])
     found = means[matched.group, level_places(table)]       # an unknown level (-1): all hospitals
     if region.word("deviation.missing_standard") == "group_mean":
@@ -169,6 +186,21 @@ def _deviation(costs: np.ndarray, standard: np.ndarray, factor: np.ndarray,
         after = np.where(lies & (band.coefficient != "times"), PPM, after)
         which = np.where(lies, number, which)
     return multiplier, which, after
+
+
+def _violations(matched: Matched, region: Region,
+                encoded: Encoded) -> tuple[np.ndarray, np.ndarray]:
+    """(share of the score that is kept in ppm, place of the indicator or -1) of each case.
+
+    Only indicators with a factor take points; of several the lowest factor counts.
+    """
+    kept = np.full(encoded.size, PPM, np.int64)
+    which = np.full(encoded.size, -1, np.int32)
+    for number, one in enumerate(region.indicators):
+        if one.factor_ppm is not None:
+            hit = (first_of((one,), matched.catalogue, encoded) == 0) & (one.factor_ppm < kept)
+            kept, which = np.where(hit, one.factor_ppm, kept), np.where(hit, number, which)
+    return kept, which
 
 
 def _times(milli: np.ndarray, ppm: np.ndarray, table: pa.Table) -> np.ndarray:
@@ -225,28 +257,41 @@ def _as_table(table: pa.Table, matched: Matched, region: Region, steps: _Steps, 
     made = matched.as_table(table)
     free = ~steps.priced & (steps.by_day < 0)
     reason = np.where(free & (matched.group >= 0), len(REASONS), matched.reason)
-    made = made.set_column(made.column_names.index("reason"), "reason", named(
-        np.array([*SCORE_REASONS, None], object), reason))
-    kinds = np.array([*(band.kind for band in region.bands), None], object)
+    made = made.set_column(made.column_names.index("reason"), "reason",
+                           named(SCORE_REASONS, reason))
     review = np.array([*(band.review for band in region.bands), False])
     columns = {
-        "points_milli": pa.array(steps.points), "standard_fen": pa.array(steps.standard),
+        "group_points_milli": pa.array(steps.points), "standard_fen": pa.array(steps.standard),
         "ratio_ppm": pa.array(np.maximum(ratio_ppm(steps.costs, steps.standard), 0)),
-        "deviation": named(kinds, steps.band), "review": pa.array(review[steps.band]),
+        "deviation": named((band.kind for band in region.bands), steps.band),
+        "review": pa.array(review[steps.band]),
         "multiplier_ppm": pa.array(np.where(steps.priced, steps.multiplier, PPM)),
-        "coefficient_ppm": pa.array(steps.after),
-        "auxiliary": named(np.array([*names, None], object), steps.which),
-        "auxiliary_ppm": pa.array(steps.auxiliary), "score_milli": pa.array(score)}
-    groups = matched.catalogue.groups
-    for name in ("drug_milli", "consumable_milli"):
-        values = np.array([*(getattr(group, name) or 0 for group in groups), 0], np.int64)
+        "coefficient_ppm": pa.array(steps.after), "auxiliary": named(names, steps.which),
+        "auxiliary_ppm": pa.array(steps.auxiliary),
+        "violation": named((one.name for one in region.indicators), steps.violation),
+        "violation_ppm": pa.array(steps.kept), "score_milli": pa.array(score)}
+    for name, own in (("drug_points_milli", "drug_milli"),
+                      ("consumable_points_milli", "consumable_milli")):
+        values = np.array([*(getattr(group, own) or 0 for group in matched.catalogue.groups), 0],
+                          np.int64)
         columns[name] = pa.array(values[matched.group])
+    if "discharged" in table.column_names:
+        columns["month"] = _months(table)
     for name, values in columns.items():
         made = made.append_column(name, values)
-    for name in CARRIED:
+    for name, new in CARRIED.items():
         if name in table.column_names:
-            made = made.append_column(name, table.column(name))
+            made = made.append_column(new, table.column(name))
     return made
+
+
+def _months(table: pa.Table) -> pa.Array:
+    """Month of discharge as 2026-03, by which a hospital is paid."""
+    days = pc.dictionary_encode(table.column("discharged").combine_chunks())
+    if isinstance(days, pa.ChunkedArray):
+        days = days.combine_chunks() if days.num_chunks else pa.array(
+            [], pa.date32()).dictionary_encode()
+    return pa.DictionaryArray.from_arrays(days.indices, pc.strftime(days.dictionary, "%Y-%m"))
 
 
 assert MISSING < 0            # amounts() and np.maximum above rely on it

@@ -38,6 +38,11 @@ class Moments:
         total = int(self.sum[cell])
         return self.scatter(cell) * PPM ** 2 > (limit_ppm * total) ** 2
 
+    def cv_under(self, cell: int, limit_ppm: int) -> bool:
+        """Whether the coefficient of variation lies below a limit."""
+        total = int(self.sum[cell])
+        return self.scatter(cell) * PPM ** 2 < (limit_ppm * total) ** 2
+
     def cv_ppm(self, cell: int) -> int | None:
         """The coefficient of variation, rounded down to a whole number of ppm; for showing."""
         from math import isqrt
@@ -111,3 +116,12 @@ def weighted_mean(by_year: list[tuple[int, int]], weights: tuple[int, ...],
 def rounded(number: Fraction) -> int:
     """A fraction of at least 0 as the nearest whole number, halves upwards."""
     return (2 * number.numerator + number.denominator) // (2 * number.denominator)
+
+
+def sum_of(values: np.ndarray, weight: np.ndarray, chosen: np.ndarray) -> int:
+    """Sum of values x weight over the chosen rows, exact at any size.
+
+    Weights are small numbers of 0 and more; both halves of a value stay inside int64.
+    """
+    high, low = values >> 32, values & 0xFFFFFFFF
+    return (int((high * weight)[chosen].sum()) << 32) + int((low * weight)[chosen].sum())

@@ -7,8 +7,8 @@ import pyarrow as pa
 
 from .conditions import Test
 from .encode import MISSING, Encoded
-from .match import MAIN_STATES, REASONS, Matched, Matcher
-from .model import LAYERS, Group
+from .match import MAIN_STATES, REASONS, Matcher
+from .model import EVERY, LAYERS, Group
 from .rules import SLOT
 
 WORDS = {
@@ -34,7 +34,8 @@ class Trace:
     """Principal diagnosis and main procedure used, steps in order, the group or the reason.
 
     `others` are groups that would have held too (several matches); `nearest` failed by the fewest
-    tests. Both are for people: the first step that took the case decides.
+    tests, or asks for another main procedure. Both are for people: the first step that took the
+    case decides.
     """
 
     case: str
@@ -81,7 +82,7 @@ def trace_case(matcher: Matcher, table: pa.Table, row: int) -> Trace:
     found = groups[matched.group[0]].code if matched.group[0] >= 0 else ""
     return Trace(str(one.column("case")[0].as_py()), principal, main, MAIN_STATES[matched.state[0]],
                  _steps(tried, found), found, reason, _others(tried, found),
-                 _nearest(tried, found, matched))
+                 _nearest(tried, found, groups, principal))
 
 
 def _all_rules(matcher: Matcher, dx: str, px: str) -> list[int]:
@@ -110,10 +111,18 @@ def _others(tried: list[tuple[Group, list[tuple[str, bool]]]], found: str) -> tu
 
 
 def _nearest(tried: list[tuple[Group, list[tuple[str, bool]]]], found: str,
-             matched: Matched) -> str:
-    failed = [(sum(not holds for _, holds in tests), group.layer == "pre_group", place, group.code)
-              for place, (group, tests) in enumerate(tried)
-              if group.code != found and not all(holds for _, holds in tests)]
+             groups: tuple[Group, ...], principal: str) -> str:
+    """The fewest tests failed; of these the most held, its own diagnosis counting as one.
+
+    A group of the same diagnosis that asks for another main procedure fails one test.
+    """
+    failed = [(len(tests) - held, -held - (group.dx != (EVERY,)), place, group.code)
+              for place, (group, tests) in enumerate(tried) if group.code != found
+              and (held := sum(holds for _, holds in tests)) < len(tests)]
+    asked = {group.code for group, _ in tried}
+    failed += [(1, -1, -len(prefix), group.code) for group in groups
+               if group.code not in asked for prefix in group.dx
+               if principal and principal.startswith(prefix)]
     return min(failed)[3] if failed else ""
 
 

@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from . import conditions, kernel
 from .conditions import (COMPARISONS, DIAGNOSES, MEASURES, PROCEDURES, Compare, Condition, Counted,
-                         Every, Member, Not, Severity, Sites, Some, leaves, looks_at_procedures)
-from .kernel import (ACCEPT, COMPARED, DX_COUNTED, DX_MEMBER, OWN, PX_COUNTED, PX_MEMBER, REJECT,
+                         Every, Member, Not, Severity, Sites, Some, leaves)
+from .kernel import (ACCEPT, COMPARED, DX_COUNTED, DX_MEMBER, PX_COUNTED, PX_MEMBER, REJECT,
                      SEVERE, TOUCHED_SITES)
 from .scheme import VALID, Scheme
 
@@ -27,11 +27,10 @@ class Plan:
 
     `branches` int32[b, 6]; `dx_bits`, `px_bits` uint64[codes + 1, words]: bit s of a row says
     whether set s has the code; `level` int8 and `table` int32 per diagnosis; tables barred by a
-    principal diagnosis d are `barred[barred_from[d]:barred_from[d + 1]]`. `classes` int32[m, 4]:
-    test, first and after-last base group, the base group of misfitting operations or -1. `bases`
-    int32[a, 4]: test, first and after-last group, whether it is medical (no look at procedures).
-    `groups` int32[g]: tests. `valid` is the bit of valid operations. `scheme` holds the names of
-    classes, bases and groups at the same places as `major_codes`, `base_codes`, `group_codes`.
+    principal diagnosis d are `barred[barred_from[d]:barred_from[d + 1]]`. `classes` int32[m, 3]:
+    test, first and after-last base group. `bases` int32[a, 4]: test, first and after-last group,
+    whether it is tried on request only. `groups` int32[g]: tests. Codes and tests of classes, base
+    groups and groups stand at the same places.
     """
 
     dx_codes: pa.Array
@@ -46,10 +45,10 @@ class Plan:
     classes: np.ndarray
     bases: np.ndarray
     groups: np.ndarray
-    valid: int
     major_codes: tuple[str, ...]
     base_codes: tuple[str, ...]
     group_codes: tuple[str, ...]
+    major_tests: tuple[Condition, ...]
     base_tests: tuple[Condition, ...]
     group_tests: tuple[Condition, ...]
     tables: tuple[str, ...]
@@ -72,8 +71,7 @@ def compile_scheme(scheme: Scheme) -> Plan:
         pa.array(dx, pa.string()), pa.array(px, pa.string()),
         _bits(scheme, kinds[DIAGNOSES], dx), _bits(scheme, kinds[PROCEDURES], px),
         level, table, barred_from, barred,
-        np.array(writer.branches or [(0,) * 6], np.int32), *walk, bits[PROCEDURES].get(VALID, -1),
-        tuple(major.code for major in scheme.classes), *_codes(scheme), tuple(tables))
+        np.array(writer.branches or [(0,) * 6], np.int32), *walk, *_names(scheme), tuple(tables))
 
 
 def _kinds(scheme: Scheme) -> dict[str, list[str]]:
@@ -89,7 +87,7 @@ def _kinds(scheme: Scheme) -> dict[str, list[str]]:
                 for name in leaf.sets:
                     found[DIAGNOSES].pop(name, None)
                 found[DIAGNOSES].update(dict.fromkeys(leaf.sets))
-    if VALID in scheme.sets:
+    if VALID in scheme.sets:         # its codes are known ones, whether or not a test asks for it
         found[PROCEDURES].setdefault(VALID)
     return {kind: list(names) for kind, names in found.items()}
 
@@ -140,35 +138,26 @@ class _Writer:
 
 
 def _walk(scheme: Scheme, writer: _Writer) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`classes`, `bases` and `groups` of the plan; groups of misfitting operations come last."""
+    """`classes`, `bases` and `groups` of the plan."""
     classes, bases, groups = [], [], []
     for major in scheme.classes:
         first = len(bases)
         for base in major.base_groups:
             below = len(groups)
             groups += [writer.write(group.test) for group in base.groups]
-            bases.append((writer.write(base.test), below, len(groups),
-                          int(not looks_at_procedures(base.test))))
-        classes.append([writer.write(major.test), first, len(bases), -1])
-    for place, major in enumerate(scheme.classes):
-        if major.ambiguous:
-            classes[place][OWN] = len(bases)
-            bases.append((ACCEPT, len(groups), len(groups) + 1, 0))
-            groups.append(ACCEPT)
-    return (np.array(classes, np.int32), np.array(bases, np.int32).reshape(-1, 4),
+            bases.append((writer.write(base.test), below, len(groups), int(base.ambiguous)))
+        classes.append((writer.write(major.test), first, len(bases)))
+    return (np.array(classes, np.int32).reshape(-1, 3), np.array(bases, np.int32).reshape(-1, 4),
             np.array(groups, np.int32))
 
 
-def _codes(scheme: Scheme) -> tuple[tuple[str, ...], ...]:
-    """Codes of base groups and groups, and their tests, at their places in the plan."""
+def _names(scheme: Scheme) -> tuple[tuple[object, ...], ...]:
+    """Codes of classes, base groups and groups, then their tests, at their places in the plan."""
     bases = [base for major in scheme.classes for base in major.base_groups]
     groups = [group for base in bases for group in base.groups]
-    misfits = tuple(major.ambiguous for major in scheme.classes if major.ambiguous)
-    own = Member(PROCEDURES, conditions.FIRST, VALID)
-    return (tuple(base.code for base in bases) + misfits,
-            tuple(group.code for group in groups) + misfits,
-            tuple(base.test for base in bases) + (own,) * len(misfits),
-            tuple(group.test for group in groups) + (Every(()),) * len(misfits))
+    levels = (scheme.classes, bases, groups)
+    return (*(tuple(entry.code for entry in level) for level in levels),
+            *(tuple(entry.test for entry in level) for level in levels))
 
 
 def _bits(scheme: Scheme, names: list[str], codes: list[str]) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import NamedTuple, Union
 FIRST, FURTHER = 1, 2
 EITHER = FIRST | FURTHER
 DIAGNOSES, PROCEDURES = "dx", "px"
-MEASURES = ("sex", "age_years", "age_days", "birth_weight_g")
+MEASURES = ("sex", "age_years", "age_days", "birth_weight_g", "admission_weight_g")
 COMPARISONS = ("=", "<", "<=", ">", ">=")
 COMPLICATION, MAJOR = 1, 2
 
@@ -105,33 +105,3 @@ def leaves(condition: Condition) -> Iterator[Condition]:
 def looks_at_procedures(condition: Condition) -> bool:
     """Whether the outcome may depend on a procedure."""
     return any(getattr(leaf, "kind", "") == PROCEDURES for leaf in leaves(condition))
-
-
-# --- in words -------------------------------------------------------------------------------------
-_WHO = {("dx", FIRST): "principal diagnosis", ("dx", FURTHER): "another diagnosis",
-        ("dx", EITHER): "a diagnosis", ("px", FIRST): "main procedure",
-        ("px", FURTHER): "another procedure", ("px", EITHER): "a procedure"}
-_MEASURE = {"sex": "sex", "age_years": "age in years", "age_days": "age in days",
-            "birth_weight_g": "birth weight in grams"}
-
-
-def in_words(condition: Condition) -> str:
-    """The condition as a sentence part for a trace: `main procedure in BB1 and sex = 2`."""
-    if isinstance(condition, Member):
-        return f"{_WHO[condition.kind, condition.which]} in {condition.codes}"
-    if isinstance(condition, Counted):
-        return (f"{condition.least} or more different of {_WHO[condition.kind, condition.which]}"
-                f" in {condition.codes}")
-    if isinstance(condition, Sites):
-        return f"diagnoses of {condition.least} or more of {len(condition.sets)} body sites"
-    if isinstance(condition, Compare):
-        return f"{_MEASURE[condition.measure]} {condition.sign} {condition.value}"
-    if isinstance(condition, Severity):
-        return "a major complication" if condition.level == MAJOR else "a complication"
-    if isinstance(condition, Not):
-        return f"not ({in_words(condition.part)})"
-    if not condition.parts:
-        return "no test"
-    word = " and " if isinstance(condition, Every) else " or "
-    return word.join(f"({in_words(part)})" if isinstance(part, (Every, Some)) else in_words(part)
-                     for part in condition.parts)

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 # Stable reason codes of a case without a group, by the kernel's number.
 REASONS = ("", "no-principal-diagnosis", "unknown-principal-diagnosis", "principal-not-in-any-mdc",
-           "no-adrg", "no-drg")
+           "no-adrg", "no-drg", "rest-of-mdc")
 GROUPED = pa.schema([("case", pa.string()), ("group", pa.string()), ("adrg", pa.string()),
                      ("mdc", pa.string()), ("reason", pa.string())])
 CodeMap = dict[str, dict[str, str]]
 
 
 class Encoded(NamedTuple):
-    """Cases as integers: codes int32 with offsets int64[n + 1], measures int32[n, 4].
+    """Cases as integers: codes int32 with offsets int64[n + 1], measures int32[n, 5].
 
     `unknown` are the codes, by kind, that the scheme has in no table and no list of names.
     """
@@ -45,18 +45,19 @@ def group_cases(cases: pa.Table, scheme: Scheme, *, ambiguous: bool = False,
     """A row for every case, in its order: `case`, `group`, `adrg`, `mdc`, `reason`.
 
     `group` is null when the case has none, and `reason` then says why (REASONS); it is empty
-    otherwise. With `ambiguous` a valid main operation that fits no base group of its class goes
-    to the class's xQY group instead of a medical one. With `trace` the columns of `trace.TRACE`
-    follow. `maps` translates codes (`{"dx": {from: to}, "px": ...}`) before anything else.
+    otherwise. With `ambiguous` the xQY groups take part: a valid main operation that fits no
+    base group of its class goes there instead of to a medical one. With `trace` the columns of
+    `trace.TRACE` follow. `maps` translates codes (`{"dx": {from: to}, "px": ...}`) before
+    anything else.
     """
     plan = scheme.plan
     encoded = encode(cases, plan, maps)
     if trace:
         from .trace import traced
-        return traced(cases, scheme, encoded, ambiguous)
+        return traced(cases, scheme, encoded, int(ambiguous))
     from . import kernel
     out = np.empty((cases.num_rows, kernel.WIDTH), np.int32)
-    kernel.place_cases(*tables_of(plan), ambiguous, *encoded[:5], out)
+    kernel.place_cases(*tables_of(plan), int(ambiguous), *encoded[:5], out)
     return placed(cases, plan, out)
 
 
@@ -79,7 +80,7 @@ def named(names: tuple[str, ...], places: np.ndarray) -> pa.Array:
 def tables_of(plan: Plan) -> tuple[object, ...]:
     """The plan's arguments of both kernels, in their order."""
     return (plan.branches, plan.classes, plan.bases, plan.groups, plan.dx_bits, plan.px_bits,
-            plan.valid, plan.level, plan.table, plan.barred_from, plan.barred)
+            plan.level, plan.table, plan.barred_from, plan.barred)
 
 
 # --- encoding -------------------------------------------------------------------------------------

@@ -16,12 +16,11 @@ ACCEPT, REJECT = -1, -2                    # ends of a test
 # What a branch looks at, in column OP; A, B, C are its numbers, YES and NO where it goes on.
 DX_MEMBER, PX_MEMBER, DX_COUNTED, PX_COUNTED, TOUCHED_SITES, COMPARED, SEVERE = range(7)
 OP, A, B, C, YES, NO = range(6)
-# Columns of `Plan.classes` and `Plan.bases`.
-TEST, FIRST_BELOW, AFTER_BELOW, OWN = range(4)
+# Columns of `Plan.bases`; the first three are those of `Plan.classes` too.
+TEST, FIRST_BELOW, AFTER_BELOW, ON_REQUEST = range(4)
 MISSING = -(1 << 30)
-MEDICAL = OWN
 # Why a case has no group, in `out[:, REASON]`; 0 when it has one.
-PLACED, NO_PRINCIPAL, UNKNOWN_PRINCIPAL, NO_CLASS, NO_BASE, NO_GROUP = range(6)
+PLACED, NO_PRINCIPAL, UNKNOWN_PRINCIPAL, NO_CLASS, NO_BASE, NO_GROUP, REST = range(7)
 MAJOR_AT, BASE_AT, GROUP_AT, REASON, NEXT_BASE, NEXT_GROUP, COUNTING, NEAR_GROUP = range(8)
 WIDTH = 8
 MATCHES = 4                # codes named in a trace as those that met the test
@@ -180,18 +179,20 @@ def _nearly(at, branches, dx_bits, px_bits, dx, d0, d1, px, p0, p1, measures, he
 
 
 @njit(cache=True)
-def _near_base(branches, classes, bases, dx_bits, px_bits, dx, d0, d1, px, p0, p1, measures,
-               heaviest, nothing, m, own):
+def _near_base(branches, classes, bases, dx_bits, px_bits, ambiguous, dx, d0, d1, px, p0, p1,
+               measures, heaviest, nothing, m, own):
     """The first base group of class m, but `own`, whose test fails in one point only; or -1."""
     for k in range(classes[m, FIRST_BELOW], classes[m, AFTER_BELOW]):
-        if k != own and _nearly(bases[k, TEST], branches, dx_bits, px_bits, dx, d0, d1, px, p0,
-                                p1, measures, heaviest, nothing):
+        if k == own or bases[k, ON_REQUEST] > ambiguous:
+            continue
+        if _nearly(bases[k, TEST], branches, dx_bits, px_bits, dx, d0, d1, px, p0, p1, measures,
+                   heaviest, nothing):
             return k
     return -1
 
 
 @njit(cache=True)
-def _walk(branches, classes, bases, groups, dx_bits, px_bits, valid, ambiguous, heaviest,
+def _walk(branches, classes, bases, groups, dx_bits, px_bits, ambiguous, heaviest,
           dx, d0, d1, px, p0, p1, measures, after_base, out, tried, matches):
     """Walks one case; base groups up to `after_base` are left out (-1: none).
 
@@ -201,7 +202,6 @@ def _walk(branches, classes, bases, groups, dx_bits, px_bits, valid, ambiguous, 
     nothing = matches[:0]
     out[MAJOR_AT] = out[BASE_AT] = out[GROUP_AT] = -1
     out[REASON] = NO_CLASS
-    operated = valid >= 0 and p1 > p0 and _has(px_bits, px[p0], valid) > 0
     for m in range(classes.shape[0]):
         if classes[m, AFTER_BELOW] <= after_base and after_base >= 0:
             continue
@@ -210,16 +210,13 @@ def _walk(branches, classes, bases, groups, dx_bits, px_bits, valid, ambiguous, 
             continue
         base = -1
         for k in range(max(classes[m, FIRST_BELOW], after_base + 1), classes[m, AFTER_BELOW]):
+            if bases[k, ON_REQUEST] > ambiguous:
+                continue
             matches[:] = 0
             if _holds(bases[k, TEST], branches, dx_bits, px_bits, dx, d0, d1, px, p0, p1,
                       measures, heaviest, matches):
                 base = k
                 break
-        misfit = classes[m, OWN]
-        if ambiguous and misfit >= 0 and operated and (base < 0 or bases[base, MEDICAL]):
-            base = misfit
-            matches[:] = 0
-            matches[0] = -1
         if out[MAJOR_AT] < 0 or base >= 0:
             out[MAJOR_AT] = m
         if base < 0:
@@ -227,7 +224,8 @@ def _walk(branches, classes, bases, groups, dx_bits, px_bits, valid, ambiguous, 
             if m < 64:
                 tried[0] |= np.uint64(1) << np.uint64(m)
             continue
-        out[BASE_AT], out[REASON] = base, NO_GROUP
+        out[BASE_AT] = base
+        out[REASON] = NO_GROUP if bases[base, FIRST_BELOW] < bases[base, AFTER_BELOW] else REST
         group = _group_of(base, branches, bases, groups, dx_bits, px_bits, dx, d0, d1, px, p0, p1,
                           measures, heaviest, nothing)
         if group >= 0:
@@ -236,11 +234,12 @@ def _walk(branches, classes, bases, groups, dx_bits, px_bits, valid, ambiguous, 
 
 
 @njit(cache=True, nogil=True)
-def place_cases(branches, classes, bases, groups, dx_bits, px_bits, valid, level, table,
+def place_cases(branches, classes, bases, groups, dx_bits, px_bits, level, table,
                 barred_from, barred, ambiguous, dx_from, dx, px_from, px, measures, out):
     """Where every case ends: `out` int32[n, 8], its first four columns.
 
-    Codes of case i are `dx[dx_from[i]:dx_from[i + 1]]`; `measures` int32[n, 4].
+    Codes of case i are `dx[dx_from[i]:dx_from[i + 1]]`; `measures` int32[n, 5]. Base
+    groups marked ON_REQUEST are tried when `ambiguous` is 1, not when it is 0.
     """
     matches, tried = np.zeros(1, np.int32), np.zeros(1, np.uint64)
     nothing = matches[:0]
@@ -252,14 +251,14 @@ def place_cases(branches, classes, bases, groups, dx_bits, px_bits, valid, level
             continue
         best = _severity(level, table, barred_from, barred, dx, d0, d1)
         heaviest = level[dx[best]] if best >= 0 else 0
-        _walk(branches, classes, bases, groups, dx_bits, px_bits, valid, ambiguous, heaviest,
+        _walk(branches, classes, bases, groups, dx_bits, px_bits, ambiguous, heaviest,
               dx, d0, d1, px, px_from[i], px_from[i + 1], measures[i], -1, out[i], tried, nothing)
         if out[i, REASON] == NO_CLASS and dx[d0] == 0:
             out[i, REASON] = UNKNOWN_PRINCIPAL
 
 
 @njit(cache=True, nogil=True)
-def trace_cases(branches, classes, bases, groups, dx_bits, px_bits, valid, level, table,
+def trace_cases(branches, classes, bases, groups, dx_bits, px_bits, level, table,
                 barred_from, barred, ambiguous, dx_from, dx, px_from, px, measures, out, tried,
                 matches, excluded):
     """What brought every case there: all columns of `out`.
@@ -271,10 +270,6 @@ def trace_cases(branches, classes, bases, groups, dx_bits, px_bits, valid, level
     """
     spare, unused = np.zeros(WIDTH, np.int32), np.zeros(1, np.uint64)
     ignored = np.zeros(1, np.int32)[:0]
-    walked = bases.shape[0]
-    for m in range(classes.shape[0]):
-        if classes[m, OWN] >= 0:
-            walked = min(walked, classes[m, OWN])
     for i in range(out.shape[0]):
         d0, d1, p0, p1 = dx_from[i], dx_from[i + 1], px_from[i], px_from[i + 1]
         out[i, NEXT_BASE] = out[i, NEXT_GROUP] = out[i, COUNTING] = out[i, NEAR_GROUP] = -1
@@ -287,21 +282,17 @@ def trace_cases(branches, classes, bases, groups, dx_bits, px_bits, valid, level
         out[i, COUNTING] = best - d0 if best >= 0 else -1
         for k in range(d0 + 1, d1):
             excluded[k] = level[dx[k]] > 0 and _barred(barred_from, barred, table, dx[d0], dx[k])
-        _walk(branches, classes, bases, groups, dx_bits, px_bits, valid, ambiguous, heaviest,
+        _walk(branches, classes, bases, groups, dx_bits, px_bits, ambiguous, heaviest,
               dx, d0, d1, px, p0, p1, measures[i], -1, out[i], tried[i], matches[i])
         if out[i, REASON] == NO_CLASS and dx[d0] == 0:
             out[i, REASON] = UNKNOWN_PRINCIPAL
         base = out[i, BASE_AT]
-        if 0 <= base < walked:
-            _walk(branches, classes, bases, groups, dx_bits, px_bits, valid, False, heaviest,
+        if base >= 0:
+            _walk(branches, classes, bases, groups, dx_bits, px_bits, ambiguous, heaviest,
                   dx, d0, d1, px, p0, p1, measures[i], base, spare, unused, ignored)
             out[i, NEXT_BASE], out[i, NEXT_GROUP] = spare[BASE_AT], spare[GROUP_AT]
-        elif base >= walked:        # a misfitting operation: where it goes without the option
-            _walk(branches, classes, bases, groups, dx_bits, px_bits, valid, False, heaviest,
-                  dx, d0, d1, px, p0, p1, measures[i], -1, spare, unused, ignored)
-            out[i, NEXT_BASE], out[i, NEXT_GROUP] = spare[BASE_AT], spare[GROUP_AT]
         if out[i, NEXT_BASE] < 0 and out[i, MAJOR_AT] >= 0:
-            near = _near_base(branches, classes, bases, dx_bits, px_bits, dx, d0, d1, px, p0, p1,
-                              measures[i], heaviest, ignored, out[i, MAJOR_AT], base)
+            near = _near_base(branches, classes, bases, dx_bits, px_bits, ambiguous, dx, d0, d1,
+                              px, p0, p1, measures[i], heaviest, ignored, out[i, MAJOR_AT], base)
             out[i, NEAR_GROUP] = _group_of(near, branches, bases, groups, dx_bits, px_bits, dx, d0,
                                            d1, px, p0, p1, measures[i], heaviest, ignored)

@@ -1,46 +1,73 @@
 """The rule-text layout of a scheme: `rules.csv` and `sets.csv` (规则文本方案).
 
 `rules.csv`: `level` mdc, adrg or drg; `code`; `parent` (the MDC of an ADRG, the ADRG of a DRG);
-`order` among those of one parent; `rule`; `name`; optional `kind`, `ambiguous` for the group of an
-MDC that takes misfitting operations. `sets.csv`: `set` and `code`. Complications and exclusions
-stand in the files of the plain-table layout.
+`order` among those of one parent; `rule`; `name`; optional `kind` of an ADRG: `ambiguous` (xQY,
+tried in its place, on request only) or `rest` (x00, takes last what no other takes, ungrouped).
+`sets.csv`: `set` and `code`. Complications and exclusions stand in the files of the plain-table
+layout. `workbook` reads the same from the sheets of a workbook.
 """
 from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
+from typing import NamedTuple
 
-from .conditions import Condition, Severity, leaves
+from .conditions import ALWAYS, Severity, leaves
 from .rule_text import KINDS, SEVERITIES, read_rule
-from .scheme import BaseGroup, Complication, Group, MajorClass, Scheme, digest_of
+from .scheme import BaseGroup, Group, MajorClass, Scheme, digest_of
 from .sheets import Row, Sheet, names_of, read_sheet
-from .tables import read_complications, read_exclusions
+from .tables import COMPLICATION_COLUMNS, EXCLUSION_COLUMNS, read_complications, read_exclusions
 
-LEVELS = {"mdc": "", "adrg": "mdc", "drg": "adrg"}
-AMBIGUOUS = "ambiguous"
+ABOVE = {"mdc": "", "adrg": "mdc", "drg": "adrg"}
+AMBIGUOUS, REST = "ambiguous", "rest"
+NO_ROWS = Sheet(())
+Sets = dict[str, frozenset[str]]
+
+
+class RuleBook(NamedTuple):
+    """The lists of a scheme in rule text, whatever file they came from.
+
+    `names` are the texts of diagnoses and of procedures by code.
+    """
+
+    name: str
+    source: str
+    digest: str
+    rules: Sheet
+    sets: Sheet
+    complications: Sheet
+    exclusions: Sheet
+    names: tuple[dict[str, str], dict[str, str]]
 
 
 def read_rule_scheme(folder: Path) -> Scheme:
     """A scheme in rule text. Raises CaseError with file, line, and the column in the rule."""
     rules = read_sheet(folder, "rules.csv", ("level", "code", "parent", "order", "rule", "name"))
-    sets = _sets(folder)
-    below = _below(rules)
-    complications: dict[str, Complication] = {}
-    exclusions: dict[str, frozenset[str]] = {}
-    classes = tuple(_major(row, below, sets) for row in below["mdc", ""])
+    complications, exclusions = NO_ROWS, NO_ROWS
     if (folder / "complication.csv").is_file():
-        complications, exclusions = read_complications(folder), read_exclusions(folder)
-    elif row := _speaks_of_severity(classes, rules):
-        raise row.fault("rule", "empty-list", "the rule asks for complications, but there is no "
-                        "complication.csv")
-    return Scheme(folder.name, classes, sets, complications, exclusions,
-                  names_of(folder, "dx_names.csv", "dx"), names_of(folder, "px_names.csv", "px"),
-                  str(folder), digest_of(folder))
+        complications = read_sheet(folder, "complication.csv", COMPLICATION_COLUMNS)
+        exclusions = read_sheet(folder, "principal_exclusion.csv", EXCLUSION_COLUMNS)
+    return scheme_of(RuleBook(
+        folder.name, str(folder), digest_of(folder), rules,
+        read_sheet(folder, "sets.csv", ("set", "code")), complications, exclusions,
+        (names_of(folder, "dx_names.csv", "dx"), names_of(folder, "px_names.csv", "px"))))
 
 
-def _sets(folder: Path) -> dict[str, frozenset[str]]:
+def scheme_of(book: RuleBook) -> Scheme:
+    """The scheme that these lists state. Raises CaseError with the place of what is wrong."""
+    sets = _sets(book.sets)
+    below = _below(book.rules)
+    classes = tuple(_major(row, below, sets) for row in below["mdc", ""])
+    if not book.complications.rows and (row := _asks_for_severity(classes, book.rules)):
+        raise row.fault("rule", "empty-list", "the rule asks for complications, but the scheme "
+                        "lists none")
+    return Scheme(book.name, classes, sets, read_complications(book.complications),
+                  read_exclusions(book.exclusions), *book.names, book.source, book.digest)
+
+
+def _sets(sheet: Sheet) -> Sets:
     found: dict[str, set[str]] = defaultdict(set)
-    for row in read_sheet(folder, "sets.csv", ("set", "code")).rows:
+    for row in sheet.rows:
         name = row.code("set").upper()
         if name in SEVERITIES or name[:2] not in KINDS:
             raise row.fault("set", "bad-name", "a set is named DI_... (diagnoses) or OP_... "
@@ -50,54 +77,61 @@ def _sets(folder: Path) -> dict[str, frozenset[str]]:
 
 
 def _below(rules: Sheet) -> dict[tuple[str, str], list[Row]]:
-    """(level, parent) -> rows in order; every parent exists and no two rows share a place."""
-    rules.unlike("level", "code")
-    ordinary = Sheet(tuple(row for row in rules.rows if not _is_ambiguous(row)))
-    ordinary.unlike("level", "parent", "order")
-    known = {level: {row["code"] for row in ordinary.rows if row["level"] == level}
-             for level in LEVELS}
+    """(level, parent) -> rows in order; every parent exists and no two rows share a place.
+
+    A DRG may stand under two ADRGs, nothing else may stand twice. The rest of a class comes last,
+    whatever its order says: the 3.0 workbook gives one of them (O00) the place of another group.
+    """
+    rules.unlike("level", "code", "parent")
+    Sheet(tuple(row for row in rules.rows if row["level"] != "drg")).unlike("level", "code")
+    Sheet(tuple(row for row in rules.rows if _kind(row) != REST)).unlike("level", "parent", "order")
+    known = {level: {row["code"] for row in rules.rows if row["level"] == level}
+             for level in ABOVE}
     found: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rules.rows:
-        above = LEVELS[row.one_of("level", LEVELS)]
+        above = ABOVE[row.one_of("level", ABOVE)]
         row.code("code")
         if above:
             row.one_of("parent", known[above], f"rules.csv ({above})")
         elif row["parent"]:
             raise row.fault("parent", "unknown-word", "an MDC has no parent")
-        kind = AMBIGUOUS if _is_ambiguous(row) else row["level"]
-        found[kind, row["parent"]].append(row)
+        if _kind(row) not in (("", AMBIGUOUS, REST) if row["level"] == "adrg" else ("",)):
+            raise row.fault("kind", "unknown-word", "an ADRG may be ambiguous or rest, nothing "
+                            "else")
+        found[row["level"], row["parent"]].append(row)
     for rows in found.values():
-        rows.sort(key=lambda row: row.number("order"))
+        rows.sort(key=lambda row: (_kind(row) == REST, row.number("order")))
     return found
 
 
-def _is_ambiguous(row: Row) -> bool:
-    return row.cells.get("kind", "") == AMBIGUOUS
+def _kind(row: Row) -> str:
+    return row.cells.get("kind", "")
 
 
-def _major(row: Row, below: dict[tuple[str, str], list[Row]],
-           sets: dict[str, frozenset[str]]) -> MajorClass:
-    misfits = below.get((AMBIGUOUS, row["code"]), [])
-    if len(misfits) > 1:
-        raise misfits[1].fault("kind", "duplicate-key", "the MDC has two ambiguous groups")
-    return MajorClass(row["code"], row["name"], _test(row, sets), tuple(
-        BaseGroup(base["code"], base["name"], _test(base, sets), tuple(
-            Group(group["code"], group["name"], _test(group, sets))
-            for group in _some_groups(base, below)))
-        for base in below.get(("adrg", row["code"]), [])), misfits[0]["code"] if misfits else "")
+def _major(row: Row, below: dict[tuple[str, str], list[Row]], sets: Sets) -> MajorClass:
+    bases = below.get(("adrg", row["code"]), [])
+    for kind in (AMBIGUOUS, REST):
+        if len(twice := [base for base in bases if _kind(base) == kind]) > 1:
+            raise twice[1].fault("kind", "duplicate-key", f"the MDC has two {kind} groups")
+    return MajorClass(row["code"], row["name"], read_rule(row["rule"], sets, row.place),
+                      tuple(_base(base, below, sets) for base in bases))
 
 
-def _some_groups(base: Row, below: dict[tuple[str, str], list[Row]]) -> list[Row]:
-    if not below.get(("drg", base["code"])):
-        raise base.fault("code", "empty-field", "the ADRG has no group")
-    return below["drg", base["code"]]
+def _base(row: Row, below: dict[tuple[str, str], list[Row]], sets: Sets) -> BaseGroup:
+    kind, rows = _kind(row), below.get(("drg", row["code"]), [])
+    groups = tuple(Group(group["code"], group["name"],
+                         read_rule(group["rule"], sets, group.place)) for group in rows)
+    if kind == REST:
+        groups = ()
+    elif kind == AMBIGUOUS:
+        groups = groups or (Group(row["code"], row["name"], ALWAYS),)
+    elif not groups:
+        raise row.fault("code", "empty-field", "the ADRG has no group")
+    return BaseGroup(row["code"], row["name"], read_rule(row["rule"], sets, row.place), groups,
+                     kind == AMBIGUOUS)
 
 
-def _test(row: Row, sets: dict[str, frozenset[str]]) -> Condition:
-    return read_rule(row["rule"], sets, f"{row.file}:{row.line}")
-
-
-def _speaks_of_severity(classes: tuple[MajorClass, ...], rules: Sheet) -> Row | None:
+def _asks_for_severity(classes: tuple[MajorClass, ...], rules: Sheet) -> Row | None:
     """The first rule that asks for complications."""
     asking = {group.code for major in classes for base in major.base_groups
               for group in base.groups

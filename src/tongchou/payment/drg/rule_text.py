@@ -13,10 +13,12 @@
     sets      = SET | "{" SET { "," SET } "}"                any of these sets
 
 FIELD is ZYZD (principal diagnosis), QTZD (other diagnoses), ZYSS (main procedure), QTSS (other
-procedures); MEASURE is XB (sex, 1 male, 2 female), NL (age in years), XSRTL (age in days of a
-newborn); SIGN is = != < <= > >=. The sets CC and MCC stand for complications with exclusions
-applied; CC holds for a major one too. Words may be large or small letters, signs full-width.
-An empty rule and `1` always hold; `not in` means that no code of the fields is in any of the sets.
+procedures); MEASURE is XB (sex, 1 male, 2 female), NL (age in years), XSRTL (age in days), XSRTZ
+(weight of a newborn at admission in grams), or CSTZ (birth weight in grams; our word, for schemes
+that test it); SIGN is = != < <= > >=. The sets CC and MCC stand for complications with exclusions
+applied; CC holds for a major one too. Words may be large or small letters, signs full-width, and
+a rule may go over several lines. An empty rule and `1` always hold; `not in` means that no code
+of the fields is in any of the sets.
 """
 from __future__ import annotations
 
@@ -31,11 +33,12 @@ from .scheme import MAJOR_SET, MINOR_SET
 
 FIELDS = {"ZYZD": (DIAGNOSES, FIRST), "QTZD": (DIAGNOSES, FURTHER),
           "ZYSS": (PROCEDURES, FIRST), "QTSS": (PROCEDURES, FURTHER)}
-MEASURES = {"XB": "sex", "NL": "age_years", "XSRTL": "age_days"}
+MEASURES = {"XB": "sex", "NL": "age_years", "XSRTL": "age_days", "XSRTZ": "admission_weight_g",
+            "CSTZ": "birth_weight_g"}
 KINDS = {"DI": DIAGNOSES, "OP": PROCEDURES}
 SEVERITIES = {MAJOR_SET: MAJOR, MINOR_SET: COMPLICATION}
 DEEPEST = 100
-_WIDE = str.maketrans("（），｛｝＝＜＞", "(),{}=<>")
+_WIDE = str.maketrans("（），｛｝＝＜＞\u00a0\u3000", "(),{}=<>  ")
 _TOKEN = re.compile(r"\s*(?:(?P<word>[A-Za-z]\w*)|(?P<number>\d+)|(?P<sign><=|>=|!=|<>|[=<>≤≥≠])"
                     r"|(?P<mark>[(){},∩]))", re.ASCII)
 _SIGNS = {"≤": "<=", "≥": ">=", "≠": "!=", "<>": "!="}
@@ -51,7 +54,8 @@ class _Token(NamedTuple):
 def read_rule(text: str, sets: Container[str], where: str = "rule") -> Condition:
     """The condition a rule states. `sets` are the names of the sets that exist.
 
-    Raises CaseError `bad-rule` with `where:column` of the first word that does not fit.
+    Raises CaseError `bad-rule` with `where:column` of the first word that does not fit, or
+    `where:line:column` when the rule has several lines.
     """
     if text.strip() in ("", "1"):
         return ALWAYS
@@ -91,8 +95,10 @@ class _Reader:
         return self._tokens[self._at]
 
     def _fault(self, column: int, message: str) -> CaseError:
+        lines = self._text[: column - 1].split("\n")
+        place = f"{len(lines)}:{len(lines[-1]) + 1}" if "\n" in self._text else str(column)
         return CaseError("bad-rule", f"{message} in {self._text.strip()[:200]!r}",
-                         f"{self._where}:{column}", hint="docs/payment-grouping.md has the "
+                         f"{self._where}:{place}", hint="docs/payment-grouping.md has the "
                          "grammar of rule text.")
 
     def _stop(self, expected: str) -> CaseError:

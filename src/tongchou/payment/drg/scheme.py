@@ -1,8 +1,9 @@
 """A grouping scheme as it stands on paper: classes, tests in order, lists of codes (分组方案).
 
-`load_scheme` reads a folder in either layout: the plain tables (`mdc.csv`, `adrg.csv` ..., see
-`tables`) or rule text (`rules.csv`, `sets.csv`, see `rule_text`). A scheme that contradicts
-itself is refused with file, row and value. No rule of any version stands in Python.
+`load_scheme` reads a folder in either layout, the plain tables (`mdc.csv`, `adrg.csv` ..., see
+`tables`) or rule text (`rules.csv`, `sets.csv`, see `rule_text`), or a published workbook (see
+`workbook`). A scheme that contradicts itself is refused with file, row and value. No rule of any
+version stands in Python.
 """
 from __future__ import annotations
 
@@ -32,22 +33,26 @@ class Group(NamedTuple):
 
 
 class BaseGroup(NamedTuple):
-    """A base group (ADRG, 核心疾病诊断相关组): cases alike in diagnosis and treatment."""
+    """A base group (ADRG, 核心疾病诊断相关组): cases alike in diagnosis and treatment.
+
+    `ambiguous` marks the xQY group of its class (歧义组): it is tried in its place, on request
+    only. Without `groups` it is the class's rest (x00): its cases are not grouped.
+    """
 
     code: str
     name: str
     test: Condition
     groups: tuple[Group, ...]
+    ambiguous: bool = False
 
 
 class MajorClass(NamedTuple):
-    """A major diagnostic category (MDC, 主要诊断大类); `ambiguous` is its xQY group or empty."""
+    """A major diagnostic category (MDC, 主要诊断大类)."""
 
     code: str
     name: str
     test: Condition
     base_groups: tuple[BaseGroup, ...]
-    ambiguous: str = ""
 
 
 class Complication(NamedTuple):
@@ -90,17 +95,20 @@ class Scheme:
 
 
 def load_scheme(folder: Path | str) -> Scheme:
-    """The scheme of a folder; `tutorial` is the small one that is shipped.
+    """The scheme of a folder or a workbook; `tutorial` is the small one that is shipped.
 
     Raises CaseError when a file is missing or unreadable, a code dangles, two groups have one
     place in the order, or a rule is unknown.
     """
-    from . import rule_files, tables
+    from . import rule_files, tables, workbook
     path = Path(__file__).with_name("tutorial_scheme") if str(folder) == TUTORIAL and \
         not Path(folder).exists() else Path(folder)
+    if path.suffix.lower() == ".xlsx" and path.is_file():
+        return workbook.read_workbook(path)
     if not path.is_dir():
-        raise CaseError("unreadable-file", "there is no such folder", str(folder), hint="Name "
-                        "the folder of a scheme, or `tutorial` for the shipped one.")
+        raise CaseError("unreadable-file", "there is no such folder or workbook", str(folder),
+                        hint="Name the folder of a scheme, its .xlsx workbook, or `tutorial` for "
+                        "the shipped one.")
     if (path / "rules.csv").is_file():
         return rule_files.read_rule_scheme(path)
     if (path / "mdc.csv").is_file():

@@ -10,7 +10,7 @@ from ...errors import CaseError
 
 
 class Row(NamedTuple):
-    """One row: `line` is its line in the file, the header being line 1."""
+    """One row: `line` is where it begins in the file, the header being line 1."""
 
     file: str
     line: int
@@ -20,10 +20,15 @@ class Row(NamedTuple):
         """The cell's text without blanks around it."""
         return self.cells[column]
 
+    @property
+    def place(self) -> str:
+        """File and line, for an error."""
+        return f"{self.file}:{self.line}"
+
     def fault(self, column: str, code: str, message: str) -> CaseError:
         """An error at this row and column that quotes the value."""
         return CaseError(code, f"{message} ({column} = {self.cells.get(column, '')!r})",
-                         f"{self.file}:{self.line}", hint="Correct the scheme's file; nothing was "
+                         self.place, hint="Correct the scheme's file; nothing was "
                          "grouped.")
 
     def one_of(self, column: str, known: Container[str], file: str = "") -> str:
@@ -87,7 +92,10 @@ def read_sheet(folder: Path, name: str, columns: Iterable[str]) -> Sheet:
             if missing:
                 raise CaseError("missing-column", f"no column {missing[0]!r}", str(path),
                                 hint=f"The header has {', '.join(reader.fieldnames or ())}.")
-            rows = [_row(name, reader.line_num, cells) for cells in reader]
+            rows, begins = [], reader.line_num + 1
+            for cells in reader:
+                rows.append(_row(name, begins, cells))
+                begins = reader.line_num + 1       # a quoted cell may go over several lines
     except FileNotFoundError:
         raise CaseError("unreadable-file", f"the scheme lacks {name}", str(path),
                         hint="docs/payment-grouping.md lists the files of a scheme.") from None

@@ -11,7 +11,8 @@ from collections import defaultdict
 from pathlib import Path
 
 from .conditions import (ALWAYS, COMPLICATION, DIAGNOSES, EITHER, FIRST, MAJOR, PROCEDURES,
-                         Compare, Condition, Member, Not, Severity, Sites, every)
+                         Compare, Condition, Member, Not, Severity, Sites, every,
+                         looks_at_procedures)
 from .scheme import (VALID, BaseGroup, Complication, Group, MajorClass, Scheme, digest_of)
 from .sheets import Row, Sheet, codes_of, names_of, read_sheet
 from .slots import read_slots
@@ -20,6 +21,8 @@ NEWBORN_DAYS = 28          # what the column `newborn_28d` says
 DX_RULES = {"principal": FIRST, "any": EITHER}
 SEVERITIES = {"any": ALWAYS, "mcc": Severity(MAJOR), "mcc_or_cc": Severity(COMPLICATION)}
 LEVELS = {"MCC": MAJOR, "CC": COMPLICATION}
+COMPLICATION_COLUMNS = ("level", "dx", "exclusion_table")
+EXCLUSION_COLUMNS = ("dx", "exclusion_table")
 
 
 def read_table_scheme(folder: Path) -> Scheme:
@@ -34,13 +37,16 @@ def read_table_scheme(folder: Path) -> Scheme:
     by_base = _groups(groups, bases)
     by_major = _base_groups(bases, majors, by_base, sets)
     ambiguous = _ambiguous(folder, majors)
+    for major, code in ambiguous.items():
+        by_major[major] = _with_misfits(by_major[major], code)
     titles = names_of(folder, "mdc_names.csv", "mdc")
     classes = tuple(MajorClass(row["mdc"], titles.get(row["mdc"], ""),
-                               _major_test(row, sets, sites), tuple(by_major[row["mdc"]]),
-                               ambiguous.get(row["mdc"], ""))
+                               _major_test(row, sets, sites), tuple(by_major[row["mdc"]]))
                     for row in majors.in_order("order"))
     return Scheme(folder.name, classes, {name: frozenset(codes) for name, codes in sets.items()},
-                  read_complications(folder), read_exclusions(folder),
+                  read_complications(read_sheet(folder, "complication.csv", COMPLICATION_COLUMNS)),
+                  read_exclusions(read_sheet(folder, "principal_exclusion.csv",
+                                             EXCLUSION_COLUMNS)),
                   names_of(folder, "dx_names.csv", "dx"), names_of(folder, "px_names.csv", "px"),
                   str(folder), digest_of(folder))
 
@@ -69,21 +75,20 @@ def _sets(folder: Path, majors: Sheet, bases: Sheet) -> tuple[dict[str, set[str]
     return sets, sites
 
 
-def read_complications(folder: Path) -> dict[str, Complication]:
-    """Diagnosis -> level and exclusion table, from `complication.csv`."""
+def read_complications(sheet: Sheet) -> dict[str, Complication]:
+    """Diagnosis -> level and exclusion table; one that stands twice must say the same."""
     found: dict[str, Complication] = {}
-    for row in read_sheet(folder, "complication.csv", ("level", "dx", "exclusion_table")).rows:
-        level = LEVELS[row.one_of("level", LEVELS)]
-        if row.code("dx") in found:
+    for row in sheet.rows:
+        entry = Complication(LEVELS[row.one_of("level", LEVELS)], row["exclusion_table"])
+        if found.setdefault(row.code("dx"), entry) != entry:
             raise row.fault("dx", "duplicate-key", "this complication stands twice")
-        found[row["dx"]] = Complication(level, row["exclusion_table"])
     return found
 
 
-def read_exclusions(folder: Path) -> dict[str, frozenset[str]]:
+def read_exclusions(sheet: Sheet) -> dict[str, frozenset[str]]:
     """Principal diagnosis -> the tables whose complications it bars."""
     found: dict[str, set[str]] = defaultdict(set)
-    for row in read_sheet(folder, "principal_exclusion.csv", ("dx", "exclusion_table")).rows:
+    for row in sheet.rows:
         found[row.code("dx")].add(row.code("exclusion_table"))
     return {dx: frozenset(tables) for dx, tables in found.items()}
 
@@ -208,3 +213,11 @@ def _ambiguous(folder: Path, majors: Sheet) -> dict[str, str]:
     known = majors.values("mdc")
     return {row.one_of("mdc", known, "mdc.csv"): row.code("group") for row in sheet.rows}
 
+
+def _with_misfits(bases: list[BaseGroup], code: str) -> list[BaseGroup]:
+    """The base groups of a class with its xQY group behind the last that looks at procedures."""
+    after = 1 + max((place for place, base in enumerate(bases)
+                     if looks_at_procedures(base.test)), default=-1)
+    group = Group(code, "", ALWAYS)
+    own = BaseGroup(code, "", Member(PROCEDURES, FIRST, VALID), (group,), ambiguous=True)
+    return [*bases[:after], own, *bases[after:]]

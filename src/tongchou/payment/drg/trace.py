@@ -1,6 +1,7 @@
 """Why every case is where it is, as columns beside the answer (分组追踪).
 
     mdc_tried     classes whose test held but none of whose base groups took the case
+    mdc_test      the test of the class it is in, in words
     test          the test of the base group that placed it, in words
     matched       the codes of the case that met this test
     severity      the test of the group inside the base group, in words
@@ -18,26 +19,29 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from .conditions import MAJOR, Severity, in_words
+from .conditions import MAJOR, Severity
 from .grouper import GROUPED, Encoded, named, placed, tables_of
 from .scheme import Scheme
+from .words import in_words
 
 if TYPE_CHECKING:
     from .compile import Plan
 
 _LIST = pa.list_(pa.string())
 TRACE = pa.schema([
-    *GROUPED, ("mdc_tried", _LIST), ("test", pa.string()), ("matched", _LIST),
+    *GROUPED, ("mdc_tried", _LIST), ("mdc_test", pa.string()), ("test", pa.string()),
+    ("matched", _LIST),
     ("severity", pa.string()), ("complication", pa.string()), ("complication_level", pa.string()),
     ("excluded", _LIST), ("excluded_by", _LIST), ("nearest", pa.string()),
     ("nearest_why", pa.string()), ("unknown", _LIST)])
-_WITHOUT, _WITH, _WITH_MAJOR, _NEXT, _NEAR = (
-    "if no complication counted", "if a complication (CC) counted",
-    "if a major complication (MCC) counted",
-    "next test that holds", "its test fails in one point only")
+# Why the nearest group is near, in `nearest_why`; the first three by the level that would count.
+WHYS = ("if no complication counted", "if a complication (CC) counted",
+        "if a major complication (MCC) counted",
+        "next test that holds", "its test fails in one point only")
+_NEXT, _NEAR = 3, 4
 
 
-def traced(cases: pa.Table, scheme: Scheme, encoded: Encoded, ambiguous: bool) -> pa.Table:
+def traced(cases: pa.Table, scheme: Scheme, encoded: Encoded, ambiguous: int) -> pa.Table:
     """The answer with the columns of TRACE for encoded cases."""
     from . import kernel
     plan, size = scheme.plan, cases.num_rows
@@ -49,7 +53,8 @@ def traced(cases: pa.Table, scheme: Scheme, encoded: Encoded, ambiguous: bool) -
     codes = _flat(cases.column("dx"))
     columns = placed(cases, plan, out).columns
     columns += [
-        _tried(plan, tried[:, 0]), named(_words(plan.base_tests), out[:, kernel.BASE_AT]),
+        _tried(plan, tried[:, 0]), named(_words(plan.major_tests), out[:, kernel.MAJOR_AT]),
+        named(_words(plan.base_tests), out[:, kernel.BASE_AT]),
         _matched(encoded, codes, _flat(cases.column("px")), matches),
         named(_words(plan.group_tests), out[:, kernel.GROUP_AT]),
         *_complication(plan, encoded, codes, out[:, kernel.COUNTING]),
@@ -130,21 +135,22 @@ def _nearest(plan: Plan, encoded: Encoded, out: np.ndarray) -> tuple[pa.Array, p
     reason = np.where(out[:, BASE_AT] >= 0, why[base, levels], -1)
     other = (nearest < 0) | (nearest == out[:, GROUP_AT])
     nearest = np.where(other, out[:, NEXT_GROUP], nearest)
-    reason = np.where(other, np.where(out[:, NEXT_GROUP] >= 0, 3, -1), reason)
+    reason = np.where(other, np.where(out[:, NEXT_GROUP] >= 0, _NEXT, -1), reason)
     near = (nearest < 0) & (out[:, NEAR_GROUP] >= 0)
-    nearest, reason = np.where(near, out[:, NEAR_GROUP], nearest), np.where(near, 4, reason)
+    nearest, reason = np.where(near, out[:, NEAR_GROUP], nearest), np.where(near, _NEAR, reason)
     return (named(plan.group_codes, nearest.astype(np.int32)),
-            named((_WITHOUT, _WITH, _WITH_MAJOR, _NEXT, _NEAR), reason.astype(np.int32)))
+            named(WHYS, reason.astype(np.int32)))
 
 
 def _neighbours(plan: Plan) -> tuple[np.ndarray, np.ndarray]:
     """int32[bases, 3] by level of the complication: the neighbouring group and why, or -1.
 
     Only groups tested by complication alone are neighbours; other tests are the walk's affair.
+    A scheme without base groups has one row of -1.
     """
     from .kernel import AFTER_BELOW, FIRST_BELOW
-    groups = np.full((len(plan.bases), 3), -1, np.int32)
-    reasons = np.full((len(plan.bases), 3), -1, np.int32)
+    groups = np.full((max(len(plan.bases), 1), 3), -1, np.int32)
+    reasons = groups.copy()
     for base, row in enumerate(plan.bases):
         span = range(row[FIRST_BELOW], row[AFTER_BELOW])
         own = [_at_level(plan, span, level) for level in range(3)]

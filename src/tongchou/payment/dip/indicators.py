@@ -1,4 +1,9 @@
-"""How a hospital compares: case-mix, time and cost index; 1 is average (CMI、时间和费用消耗指数)."""
+"""What hospitals are compared by: case-mix, time and cost index, indicators (监测指标).
+
+An index of 1 (10**6 ppm) is average (CMI、时间和费用消耗指数). An indicator is a condition over a
+case (low-standard admission, re-admission, death in a low-risk group, over-long stay) that the
+region's file writes; a flagged case is a question, not a fault.
+"""
 from __future__ import annotations
 
 from fractions import Fraction
@@ -7,8 +12,11 @@ import numpy as np
 import pyarrow as pa
 
 from ...money import PPM
-from .encode import words_of
-from .model import POINT
+from .auxiliary import first_of
+from .derived import ratio_ppm
+from .encode import Encoded, words_of
+from .model import POINT, Catalogue
+from .region import Region
 from .statistics import rounded
 
 AVERAGE_POINTS = 1000
@@ -22,7 +30,7 @@ def indices(scored: pa.Table, by: str = "hospital") -> pa.Table:
     """
     ids, words = words_of(scored, by)
     groups = words_of(scored, "group")[0].astype(np.int64)
-    points = scored.column("points_milli").to_numpy()
+    points = scored.column("group_points_milli").to_numpy()
     cost = _ratios(scored, "cost_fen", groups)
     time = _ratios(scored, "stay_days", groups)
     rows = []
@@ -30,10 +38,10 @@ def indices(scored: pa.Table, by: str = "hospital") -> pa.Table:
         mine = ids == place
         grouped = mine & (groups >= 0)
         cases, count = int(mine.sum()), int(grouped.sum())
-        rows.append({by: word, "cases": cases, "grouped": count,
-                     "cmi_ppm": rounded(Fraction(int(points[grouped].sum()) * PPM,
-                                                 count * POINT * AVERAGE_POINTS)) if count else None,
-                     "time_index_ppm": _mean(time, grouped), "cost_index_ppm": _mean(cost, grouped)})
+        total = int(points[grouped].sum()) * PPM
+        rows.append({by: word, "cases": cases, "grouped": count, "cmi_ppm": rounded(
+            Fraction(total, count * POINT * AVERAGE_POINTS)) if count else None,
+            "time_index_ppm": _mean(time, grouped), "cost_index_ppm": _mean(cost, grouped)})
     fields = [(by, pa.string()), *((name, pa.int64()) for name in (
         "cases", "grouped", "cmi_ppm", "time_index_ppm", "cost_index_ppm"))]
     return pa.Table.from_pylist(rows, pa.schema(fields)).sort_by(by)
@@ -65,3 +73,26 @@ def _mean(ratios: np.ndarray | None, mine: np.ndarray) -> int | None:
         return None
     chosen = ratios[mine & (ratios >= 0)]
     return rounded(Fraction(int(chosen.sum()), len(chosen))) if len(chosen) else None
+
+
+def flagged(region: Region, catalogue: Catalogue, encoded: Encoded) -> dict[str, np.ndarray]:
+    """bool[n] by name of the indicator: the cases it points at."""
+    return {one.name: first_of((one,), catalogue, encoded) == 0 for one in region.indicators}
+
+
+def monitoring(table: pa.Table, flags: dict[str, np.ndarray], by: str = "hospital") -> pa.Table:
+    """Cases and share (ppm) of each indicator by the values of a column."""
+    ids, words = words_of(table, by)
+    cases = np.bincount(ids + 1, minlength=len(words) + 1)[1:].astype(np.int64)
+    rows: dict[str, list[object]] = {by: [], "indicator": [], "cases": [], "flagged": [],
+                                     "share_ppm": []}
+    for name, flag in flags.items():
+        found = np.bincount(ids[flag] + 1, minlength=len(words) + 1)[1:]
+        shares = ratio_ppm(found.astype(np.int64), cases)
+        for place, word in enumerate(words):
+            rows[by].append(word)
+            rows["indicator"].append(name)
+            rows["cases"].append(int(cases[place]))
+            rows["flagged"].append(int(found[place]))
+            rows["share_ppm"].append(int(shares[place]))
+    return pa.table(rows)
