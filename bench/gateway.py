@@ -1,7 +1,7 @@
 """The gateway for hospitals: times of a bill of 100 lines, and settlements a second beside the
 platform's own HTTP interface.
 
-    python bench/gateway.py [--settlements 1200] [--rounds 200]
+    python bench/gateway.py [--settlements 1600] [--rounds 200]
 
 One server (two processes) over the demonstration city. Stays are registered, charged and discharged
 before the clock starts; then 8 clients settle them with 2304, and as many stays of the same amounts
@@ -36,7 +36,7 @@ from tongchou.platform import Platform
 from tongchou.settlement import local_time
 from tongchou.visits import Visits
 
-CLIENTS, TURNS, WARM_UP = 8, 4, 10
+CLIENTS, TURNS, WARM_UP = 8, 4, 40
 SHORT_LINES, LONG_LINES, ROUNDS_A_STAY = 5, 100, 10
 ITEM, DIAGNOSES = "001204000902000", (Diagnosis("J18.900", "肺炎"),)
 CODE = "H52990100003"
@@ -221,7 +221,7 @@ def measured(folder: Path, settlements: int, rounds: int) -> dict[str, object]:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--settlements", type=int, default=1200, help="each way")
+    parser.add_argument("--settlements", type=int, default=1600, help="each way")
     parser.add_argument("--rounds", type=int, default=200, help="of the bill of 100 lines")
     asked = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="tongchou-bench-"))

@@ -1,10 +1,10 @@
 """The performance table: our kernels beside the hand-written loop, memory and other engines.
 
     python bench/run.py [--n 100000] [--claims 10000000] [--people 20000]
-                        [--only engines,latency,pipeline,platform,grouping,points] [--strict]
-                        [--json FILE]
+                        [--only engines,latency,pipeline,platform,gateway,grouping,points]
+                        [--strict] [--json FILE]
 
-Every part runs in processes of its own, all but the platform on one thread. Gates say PASS or FAIL;
+Every part runs in processes of its own, all but platform and gateway on one thread. Gates say PASS or FAIL;
 the exit code is 0 all the same unless --strict is given. See bench/README.md for what is measured.
 """
 from __future__ import annotations
@@ -35,7 +35,7 @@ ONE_THREAD = {name: "1" for name in ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "N
                                      "OPENBLAS_NUM_THREADS", "ARROW_IO_THREADS",
                                      "NUMEXPR_MAX_THREADS")}
 WORKLOAD_PACK, SHIPPED_PACK = HERE / "packs" / "peer_workload.yaml", "zibo/2023"
-PARTS = ("engines", "latency", "pipeline", "platform", "grouping", "points")
+PARTS = ("engines", "latency", "pipeline", "platform", "gateway", "grouping", "points")
 
 
 class Gate(NamedTuple):
@@ -196,6 +196,29 @@ def platform_gates(found: dict) -> list[Gate]:
                 not found["checked"]["sound"] or found["checked"]["sum_fen"] != 0), 0, True)]
 
 
+# --- gateway --------------------------------------------------------------------------------------
+def print_gateway(found: dict) -> None:
+    """The table of the gateway: settlements a second, and a bill of many lines."""
+    print(f"\n  gateway over HTTP, {found['clients']} clients, in turns with the platform's own "
+          f"interface\n  {'':36}{'a second':>10}{'p50 ms':>9}{'p99 ms':>9}{'count':>8}")
+    for name, title in (("gateway", "2304 through the gateway"),
+                        ("platform", "POST .../settlements")):
+        row = found[name]
+        print(f"  {title:36}{row['rate']:>10,.0f}{row['p50_ms']:>9.1f}{row['p99_ms']:>9.1f}"
+              f"{row['count']:>8,}")
+    print(f"  an inpatient bill of {found['lines']} lines, one client")
+    for name, row in found["long"].items():
+        print(f"  {name:36}{'':>10}{row['p50_ms']:>9.1f}{row['p99_ms']:>9.1f}{row['count']:>8,}")
+
+
+def gateway_gates(found: dict) -> list[Gate]:
+    """The ratio to the platform's own interface, and the books."""
+    return [Gate("platform's own HTTP: settlements through the gateway", found["ratio"], 0.7,
+                 False),
+            Gate("books of the gateway's city that do not verify", float(not found["sound"]), 0,
+                 True)]
+
+
 # --- grouping -------------------------------------------------------------------------------------
 def print_grouping(row: dict[str, object]) -> None:
     """The table of the DRG grouper."""
@@ -266,6 +289,10 @@ def measure_all(asked: argparse.Namespace, found: dict[str, object]) -> list[Gat
         found["platform"] = own_process("settlement.py", "--people", asked.people)
         print_platform(found["platform"])
         gates += platform_gates(found["platform"])
+    if "gateway" in asked.only:
+        found["gateway"] = own_process("gateway.py")
+        print_gateway(found["gateway"])
+        gates += gateway_gates(found["gateway"])
     if "grouping" in asked.only:
         found["grouping"] = own_process("grouping.py")
         print_grouping(found["grouping"])

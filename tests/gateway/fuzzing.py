@@ -27,7 +27,8 @@ class Fuzzer:
     """Messages of a seed. `real`: bodies of messages that were answered; values of their telling
     fields (visits, persons, settlements) come back in made-up messages."""
 
-    def __init__(self, seed: int, code: str, area: str, real: Sequence[Mapping[str, object]]) -> None:
+    def __init__(self, seed: int, code: str, area: str, real: Sequence[Mapping[str, object]],
+                 ) -> None:
         self.rng, self.code, self.area, self.real = random.Random(seed), code, area, list(real)
         self.known: dict[str, list[object]] = {}
         for one in self.real:

@@ -2,8 +2,12 @@
 is not his, and no name or document goes out."""
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import pytest
 from fastapi.testclient import TestClient
@@ -259,9 +263,6 @@ def test_the_signature_debugger_shows_both_digests_and_names_the_mistake(
 
 def test_known_mistakes_of_clients_are_named(city: City, web: TestClient, developer: Developer,
                                              ) -> None:
-    import base64
-    import hashlib
-    import hmac
     hospital = city.hospital(CODE)
     headers = hospital.headers("1101")
     text = developer.ask("POST", "/signature", json={"headers": headers})["string_to_sign"]
@@ -287,7 +288,6 @@ def test_known_mistakes_of_clients_are_named(city: City, web: TestClient, develo
 
 
 def test_a_kept_secret_is_not_shown(city: City, developer: Developer) -> None:
-    from dataclasses import replace
     profile = city.profiles.of(CODE)
     city.profiles.put(replace(profile, demonstration=False), "test", city.platform.clock())
     try:
@@ -323,7 +323,8 @@ def test_nobody_sees_what_is_not_his(city: City, web: TestClient, developer: Dev
     assert other.ask("POST", f"/messages/{number}/replay", 404, json={})["error"]
     agency, auditor = Developer(web, "agency"), Developer(web, "auditor")
     for one in (agency, auditor):
-        assert one.ask("GET", f"/messages/{number}", params={"institution": CODE})["infno"] == "2207"
+        found = one.ask("GET", f"/messages/{number}", params={"institution": CODE})
+        assert found["infno"] == "2207"
         assert one.ask("GET", "/messages", 404)["error"]["code"] == "unknown-institution"
     auditor.ask("POST", f"/messages/{number}/replay", 403, params={"institution": CODE}, json={})
     auditor.ask("PUT", "/profile/strictness", 403, params={"institution": CODE},

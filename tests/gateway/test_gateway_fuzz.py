@@ -24,11 +24,13 @@ CODES = re.compile(r"\[([a-z0-9-]+)\]")
 FAULTS = ("internal-error", "refused-by-database")
 # What would be half a visit; each must find nothing.
 HALF = {
-    "a line without its visit": """select 1 from visit_line l where not exists (select 1 from visit v
-        where (v.region, v.shard, v.psn_no, v.mdtrt_id) = (l.region, l.shard, l.psn_no, l.mdtrt_id))""",
-    "a settled line without its settlement": """select 1 from visit_line l where setl_id is not null
-        and not exists (select 1 from visit_settlement s where (s.region, s.shard, s.psn_no, s.setl_id)
-        = (l.region, l.shard, l.psn_no, l.setl_id) and s.reversed_at is null)""",
+    "a line without its visit": """select 1 from visit_line l
+        where not exists (select 1 from visit v where (v.region, v.shard, v.psn_no, v.mdtrt_id)
+        = (l.region, l.shard, l.psn_no, l.mdtrt_id))""",
+    "a settled line without its settlement": """select 1 from visit_line l
+        where setl_id is not null and not exists (select 1 from visit_settlement s
+        where (s.region, s.shard, s.psn_no, s.setl_id) = (l.region, l.shard, l.psn_no, l.setl_id)
+        and s.reversed_at is null)""",
     "a settlement with other lines than it says": """select 1 from visit_settlement s
         where reversed_at is null and (answer -> 'setlinfo' ->> 'medfee_sumamt')::numeric * 100 <> (
         select coalesce(sum(out_fen + over_fen + first_fen + in_fen), 0) from visit_line l
@@ -36,7 +38,8 @@ HALF = {
         and voided_at is null)""",
     "a settlement of the gateway that is on nobody's visit": """select 1 from settlement p
         where mdtrt_id like 'M%%' and not exists (select 1 from visit_settlement s
-        where (s.region, s.shard, s.psn_no, s.setl_id) = (p.region, p.shard, p.psn_no, p.setl_id))""",
+        where (s.region, s.shard, s.psn_no, s.setl_id)
+        = (p.region, p.shard, p.psn_no, p.setl_id))""",
     "a settlement cancelled on one side only": """select 1 from visit_settlement s
         join lateral (select reason from outcome o where (o.region, o.shard, o.psn_no, o.setl_id)
           = (s.region, s.shard, s.psn_no, s.setl_id) order by revision desc limit 1) o on true

@@ -45,8 +45,9 @@ def directly(city: City) -> object:
 class Visitor:
     """Makes visits of all kinds for some people and checks every reply."""
 
-    def __init__(self, city: City, people: list[Mapping[str, str]], seed: int) -> None:
-        self.rng, self.begin = random.Random(seed), morning(city.today)
+    def __init__(self, city: City, people: list[Mapping[str, str]],
+                 chronic: Mapping[str, str], seed: int) -> None:
+        self.rng, self.begin, self.chronic_of = random.Random(seed), morning(city.today), chronic
         self.people, self.counts, post = people, Counter(), directly(city)
         city.profiles.refresh()
         self.clients = {code: Client(Access("x://x/gateway", one.code, one.region, one.family,
@@ -56,8 +57,9 @@ class Visitor:
 
     def visit(self) -> None:
         """One visit: quoted, settled, perhaps taken back in whole or part."""
-        who = self.rng.choice(self.people)
-        kind = self.rng.choices(("clinic", "stay", "store"), (5, 3, 2))[0]
+        kind = self.rng.choices(("clinic", "chronic", "stay", "store"), (4, 1, 3, 2))[0]
+        who = self.rng.choice([one for one in self.people if one["psn_no"] in self.chronic_of]
+                              if kind == "chronic" else self.people)
         codes = list(self.clients)
         client = self.clients[codes[-1] if kind == "store" else self.rng.choice(codes[:-1])]
         try:
@@ -90,6 +92,15 @@ class Visitor:
         if self.rng.random() < 0.3:
             self.back(settled, visit.refund(settled))
 
+    def chronic(self, client: Client, person: Person) -> None:
+        """门诊慢特病, with the disease of a certificate."""
+        visit = Outpatient.open(client, person, self.begin, "14", PNEUMONIA,
+                                self.chronic_of[person.psn_no])
+        visit.charge(self.lines(5), "B1")
+        self.checked(visit.quote("B1"), settled := visit.settle("B1"))
+        if self.rng.random() < 0.3:
+            self.back(settled, visit.refund(settled))
+
     def stay(self, client: Client, person: Person) -> None:
         """住院: perhaps settled in the middle."""
         stay = Stay.open(client, person, self.begin, PNEUMONIA)
@@ -98,6 +109,7 @@ class Visitor:
         if self.rng.random() < 0.3:
             quote = stay.quote()
             self.checked(quote, stay.settle(mid_stay=True))
+            self.counts["mid-stay"] += 1
             for row in stay.charge(self.lines(9)):
                 check_line(row)
         stay.discharge(self.begin.replace(hour=18), PNEUMONIA)
@@ -142,7 +154,10 @@ def visited(city: City, people: int, visits: int, threads: int = 2) -> Counter:
     insured = [row for row in lists.rows["persons"] if row["psn_no"] in lists.covered
                and row.get("certno") and row.get("psn_cert_type", "01") == "01"]
     seed = int(os.environ.get("VISITS_SEED") or random.SystemRandom().randrange(10**6))
-    visitors = [Visitor(city, insured[place::threads], seed + place) for place in range(threads)]
+    chronic = {row["psn_no"]: row["disease"] for row in lists.rows["chronic"]
+               if not row.get("to") or row["to"] >= city.today}
+    visitors = [Visitor(city, insured[place::threads], chronic, seed + place)
+                for place in range(threads)]
     begun, counts = time.perf_counter(), Counter()
 
     def many(visitor: Visitor) -> None:
@@ -158,9 +173,10 @@ def visited(city: City, people: int, visits: int, threads: int = 2) -> Counter:
     for one in visitors:
         counts += one.counts
     print(f"seed {seed}, {visits:,} visits in {time.perf_counter() - begun:.0f} s: {dict(counts)}")
-    assert counts["clinic"] + counts["stay"] + counts["store"] > 0.9 * visits
-    assert min(counts[kind] for kind in ("clinic", "stay", "store", "with a fund",
-                                         "cancellations")) > visits / 20
+    kinds = "clinic", "chronic", "stay", "store"
+    assert sum(counts[kind] for kind in kinds) > 0.9 * visits
+    assert min(counts[kind] for kind in (*kinds, "mid-stay", "with a fund", "cancellations")
+               ) > visits / 40
     return counts
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,18 +12,17 @@ import pytest
 from gateway_city import City
 from hospital import Hospital
 from identities import national, unlike_the_standard
+from settlement_case import PATIENTS, REGION, TOTAL, Case, disease
 from standard import request_unlike
-from visiting import Stay, identify
 
+from tongchou import privacy
+from tongchou.cli import run
 from tongchou.errors import Refusal
 from tongchou.gateway import settlement_lists
 from tongchou.gateway import settlement_list_store as store
 from tongchou.payment.cases import ANYTHING, read_cases
 
 STANDARD, LIKE_S3 = "H52990100001", "H52990100002"
-REGION = "529900"
-TOTAL = "9000.00"
-PATIENTS = ("a resident, nothing special", "an employee")
 
 
 @pytest.fixture(params=(STANDARD, LIKE_S3))
@@ -32,99 +31,9 @@ def hospital(city: City, request: pytest.FixtureRequest) -> Hospital:
     return city.hospital(request.param)
 
 
-class Case:
-    """A settled stay, and the list of it."""
-
-    def __init__(self, city: City, hospital: Hospital, why: str = PATIENTS[1]) -> None:
-        self.city, self.hospital = city, hospital
-        first = (date.fromisoformat(city.today) - timedelta(days=3)).isoformat()
-        self.stay = Stay(hospital, identify(hospital, city.person(why)), first, city.today)
-        self.stay.admit()
-        self.stay.upload(self.stay.line(1, count="900", price="10.00", amount=TOTAL))
-        self.stay.discharge()
-        self.settled = hospital.ok("2304", self.stay.bill("2304", TOTAL))
-        self.setl_id = str(self.settled["setlinfo"]["setl_id"])
-        self.names = {"psn_no": self.stay.person.psn_no, "mdtrt_id": self.stay.mdtrt_id,
-                      "setl_id": self.setl_id}
-
-    def list(self, **more: object) -> dict[str, object]:
-        """The list as this client sends it; `more` replaces fields of setlinfo, or nodes."""
-        info = {**self.names, "ntly": "CHN", "prfs": "17", "patn_rlts": "1",
-                "coner_addr": "某路 1 号", "coner_tel": "13800000000", "coner_name": "家属",
-                "medcasno": "BA1", "dscg_caty": "A03", "adm_caty": "A03", "bill_code": "B1",
-                "bill_no": "N1", "biz_sn": "S1", "adm_time": f"{self.stay.day} 08:00:00",
-                "dscg_time": f"{self.city.today} 10:00:00", "setl_begn_date": self.stay.day,
-                "setl_end_date": self.city.today, "medins_fill_dept": "病案科",
-                "medins_fill_psn": "某人", "dscg_way": "1", "vent_used_dura": "1/2/30",
-                "hi_paymtd": "1"}
-        found = {
-            "setlinfo": info, "opspdiseinfo": [],
-            "diseinfo": [disease("J18.900", "1"), disease("I10.x00", "0")],
-            "oprninfo": [{"oprn_oprt_type": "1", "oprn_oprt_name": "检查",
-                          "oprn_oprt_code": "33.2400", "oper_dr_code": "D1"}],
-            "icuinfo": [], "payinfo": [
-                {"fund_pay_type": row["fund_pay_type"], "fund_payamt": row["fund_payamt"]}
-                for row in self.settled["setldetail"]]}
-        if self.hospital.profile.dialect == "guangzhou":
-            total = self.settled["setlinfo"]["medfee_sumamt"]
-            found["iteminfo"] = [{"med_chrgitm": "05", "amt": total}]
-        else:
-            found["bldinfo"] = []
-        for name, value in more.items():
-            (found if name in found else info)[name] = value
-        return found
-
-    def upload(self, **more: object) -> str:
-        """4101; request and reply as the standard says. Gives the list's number."""
-        given = self.list(**more)
-        wrong = [one for one in request_unlike("4101", given) if "lacks bldinfo" not in one]
-        assert not wrong, wrong
-        output = self.hospital.ok("4101", given)
-        assert not unlike_the_standard("4101", output, {})
-        return output["data"]["setl_list_id"]
-
-    def move(self, state: str) -> dict[str, object]:
-        """4102 for this list."""
-        return {"data": [{**self.names, "stas_type": state}]}
-
-    def state(self) -> str:
-        return self.kept().state
-
-    def kept(self) -> store.List:
-        with self.city.platform.database.connection() as connection:
-            return store.newest(connection, REGION, self.names["psn_no"], self.setl_id)
-
-    def query(self) -> dict[str, object]:
-        """4103, as the standard says."""
-        asked = {"data": {"psn_no": self.names["psn_no"], "setl_id": self.setl_id}}
-        assert not request_unlike("4103", asked)
-        output = self.hospital.ok("4103", asked)
-        wrong = [one for one in unlike_the_standard("4103", output, {})
-                 if "drgAppyinfo" not in one]
-        assert not wrong, wrong
-        return output
-
-    def review(self, state: str, note: str = "") -> None:
-        """The agency's word."""
-        with self.city.platform.database.connection() as connection:
-            settlement_lists.review(connection, REGION, (self.names["psn_no"], self.setl_id),
-                                    state, (datetime.now(UTC), "agency"), note)
-
-    def reverse(self) -> None:
-        """2305."""
-        self.hospital.ok("2305", self.stay.node("2305", {**self.stay.person.fields(),
-                                                         **self.names}))
-
-
-def disease(code: str, main: str) -> dict[str, object]:
-    return {"diag_type": "1", "diag_code": code, "diag_name": "诊断", "adm_cond_type": "1",
-            "maindiag_flag": main}
-
-
 @pytest.fixture
 def case(city: City, hospital: Hospital) -> Case:
-    """A settled stay at the hospital; its settlement is taken back afterwards, so that the next
-    one is the last of the year again."""
+    """A settled stay at the hospital."""
     return Case(city, hospital)
 
 
@@ -168,7 +77,7 @@ def test_what_tells_of_a_person_is_sealed(plain: Case) -> None:
 
 def test_the_case_of_provider_payment_lies_in_the_list(plain: Case) -> None:
     plain.upload(diseinfo=[disease("I10.x00", "0"), disease("J18.900", "1")])
-    stay = json.loads(plain.city.platform.enrolment.keys.unseal(plain.kept().stay, settlement_lists.SEALED_AS))
+    stay = settlement_lists.case_in(plain.kept(), plain.city.platform.enrolment.keys.unseal)
     assert stay["diag_code"] == "J18.900|I10.x00" and stay["vent_used_dura"] == "26"
     assert stay["medfee_sumamt"] == TOTAL and stay["fixmedins_code"] == STANDARD
 
@@ -190,6 +99,26 @@ def test_lists_become_cases_that_grouping_reads(plain: Case, tmp_path: Path) -> 
     assert case["dx"] == ["J18.900", "I10.x00"] and case["cost_fen"] == 900_000
     assert case["stay_days"] == 3 and case["ventilator_hours"] == 26
     assert case["birth_weight_g"] == 3000 and case["hospital"] == STANDARD
+
+
+def test_the_agencys_commands(plain: Case, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+                              monkeypatch: pytest.MonkeyPatch) -> None:
+    plain.upload(stas_type="1")
+    database = plain.city.platform.database
+    keys = plain.city.platform.enrolment.keys
+    monkeypatch.setattr(privacy, "open_keys", lambda data: keys)
+    month = plain.city.today[:7].replace("-", "")
+    common = ["--region", REGION, "--database", database.url]
+    which = [plain.names["psn_no"], plain.setl_id]
+    assert run(["lists", "review", *which, "rejected", *common]) == 1
+    assert "a rejection says why" in capsys.readouterr().err
+    assert run(["lists", "review", *which, "rejected", *common, "--note", "有误"]) == 0
+    assert "审核不通过" in capsys.readouterr().out
+    assert run(["lists", "show", *common, "--month", month, "--json"]) == 0
+    shown = {one["setl_id"]: one for one in json.loads(capsys.readouterr().out)}
+    assert shown[plain.setl_id]["state"] == "3" and shown[plain.setl_id]["note"] == "有误"
+    assert run(["lists", "cases", str(tmp_path / "c.csv"), *common, "--month", month]) == 0
+    assert plain.setl_id not in (tmp_path / "c.csv").read_text("utf-8")     # it was rejected
 
 
 @pytest.mark.parametrize(("more", "said"), [

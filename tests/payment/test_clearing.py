@@ -12,6 +12,7 @@ from tongchou.payment.clearing import Clearing, HospitalYear, national
 from tongchou.payment.clearing.budget import start_value
 from tongchou.payment.clearing.figures import read_figures
 from tongchou.payment.clearing.rules import read_rules
+from tongchou.payment.clearing.schedule import filed_by
 
 YUAN = 100
 ELASTIC = "kind: elastic, fund_part: region_ratio, ratio: booked, start: given, "
@@ -243,9 +244,11 @@ def test_prepayment_is_a_month_of_last_year(tmp_path: Path) -> None:
     assert cleared(tmp_path).hospitals[0].prepayment_fen == 100 * YUAN
 
 
-def terms(folder: Path, **changed: str) -> list[tuple[str, date | None, int]]:
-    """(kind, day, fen) of the payments of a January of 6,650 yuan."""
-    write(folder, rules(**changed), figures({"employees": fund(7000)}), row("H1"), case(1))
+def terms(folder: Path, month: str = "2025-01",
+          **changed: str) -> list[tuple[str, date | None, int]]:
+    """(kind, day, fen) of the payments of a month of 6,650 yuan."""
+    write(folder, rules(**changed), figures({"employees": fund(7000)}), row("H1"),
+          case(1, month=month))
     days = read_calendar()
     made = cleared(folder, lambda received, count: due_on(received, count, days))
     return [(one.kind, one.due_on, one.amount_fen) for one in made.payments]
@@ -259,6 +262,16 @@ def test_a_month_is_filed_in_two_weeks_paid_70_in_ten_days_the_rest_in_fifteen_m
         ("prepayment", None, 0), ("early", date(2025, 2, 28), 4655 * YUAN),
         ("rest", date(2025, 3, 21), 1995 * YUAN), ("deposit", date(2026, 5, 31), 350 * YUAN),
         ("clearing", date(2026, 5, 31), 0)]
+
+
+@pytest.mark.clause("BJ-47", "BJ-48", "BJ-49")
+def test_terms_count_working_days_over_a_make_up_sunday_and_a_holiday(tmp_path: Path) -> None:
+    """March 2025: filed by 14 April; the tenth working day is Sunday 27 April, worked for 1 May."""
+    assert [day for _, day, _ in terms(tmp_path, "2025-03")[1:3]] == [
+        date(2025, 4, 27), date(2025, 5, 21)]
+    rule = read_rules(tmp_path / "clearing.yaml").rules["employees"].schedule
+    assert [filed_by(month, rule) for month in ("2024-02", "2025-12")] == [
+        date(2024, 3, 14), date(2026, 1, 14)]
 
 
 def test_the_rest_may_count_from_receipt_and_a_region_may_pay_once(tmp_path: Path) -> None:

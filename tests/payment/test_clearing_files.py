@@ -101,6 +101,17 @@ def test_every_kind_of_file_gives_the_same(tmp_path: Path) -> None:
         assert made.hospitals == first and report["refused"] == 0
 
 
+def test_the_order_of_a_file_moves_no_fen(tmp_path: Path) -> None:
+    """Seven equal cases share 1 yuan: who gets the odd fen hangs on the case, not on its row."""
+    cases = [case(number, "H1" if number % 2 else "H2") for number in range(7)]
+    one, two = (cleared(good(tmp_path, "".join(found), fund(1)))
+                for found in (cases, cases[::-1]))
+    assert one.hospitals == two.hospitals
+    assert one.cases.column("case").to_pylist() == two.cases.column("case").to_pylist()[::-1]
+    assert one.cases.sort_by("case") == two.cases.sort_by("case")
+    assert len(set(one.cases.column("due_fen").to_pylist())) > 1
+
+
 def test_a_day_of_discharge_serves_as_the_month(tmp_path: Path) -> None:
     folder = good(tmp_path, case(1, month="2025-03-31"))
     assert cleared(folder).hospitals[0].months[0].month == "2025-03"

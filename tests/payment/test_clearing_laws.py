@@ -227,6 +227,10 @@ def test_sharing_stays_between_what_each_side_could_ask(rule: Sharing, standard:
     paid = shared_fen(standard, booked, rule)
     assert min(standard, booked) <= paid <= max(standard, booked)
     assert paid == booked or booked != standard
+    share = rule.overrun[0].share_ppm if rule.overrun else 0
+    if not rule.overrun or rule.overrun[0].hi_ppm * standard >= PPM * (standard + 2):
+        assert shared_fen(standard, standard + 2, rule) == standard + rounded(
+            Fraction(2 * share, PPM))
     most = rule.overrun[-1].hi_ppm if rule.overrun else PPM
     if booked * PPM > most * standard:                     # nothing beyond the last band
         assert paid == shared_fen(standard, booked + 10**9, rule)

@@ -85,7 +85,8 @@ def test_a_file_that_is_none(tmp_path: Path) -> None:
 
 # --- the national points --------------------------------------------------------------------------
 def small_library(folder: Path) -> Path:
-    tables = {"drug_rules.csv": "batch,rule,drug_name,limit\n1,sex,丸,女\n1,payment_course,片,7天\n",
+    tables = {"drug_rules.csv": "batch,rule,drug_name,limit\n1,sex,丸,女\n"
+              "1,payment_course,片,7天\n",
               "drug_codes.csv": "rule,drug_name,drug_code\nsex,丸,ZA1\nsex,丸,ZA2\n"
               "payment_course,片,XA1\n",
               "service_duplicate_pairs.csv": "seq,window,main_name,main_code,sub_name,sub_code\n"

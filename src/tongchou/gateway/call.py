@@ -42,6 +42,23 @@ class Desk:
 
 
 @dataclass(frozen=True)
+class Noting:
+    """The write that notes a settlement on its visit. Where it is the only one, it is carried out
+    with keeping the reply as one statement (`message_store.settled`)."""
+
+    visits: Visits
+    region: str
+    visit: Visit
+    batch: str
+    row: Mapping[str, object]
+    lines: int
+
+    def __call__(self, connection: Connection) -> None:
+        """Raises Refusal `already-settled`, `visit-moved-on`."""
+        self.visits.settled(connection, self.region, self.visit, self.batch, self.row, self.lines)
+
+
+@dataclass(frozen=True)
 class Answer:
     """Output by node; `writes` are done together with keeping the reply; `undo` is called when one
     of them is refused after money has moved; `warning` goes to warn_msg. `file`: the reply is this

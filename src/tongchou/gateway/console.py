@@ -1,5 +1,7 @@
-"""The console for hospital developers (联调控制台): what arrived, how it was understood, which field
-was wrong, the message once more, samples, and the signature taken apart.
+"""The console for hospital developers (联调控制台).
+
+What arrived, how it was understood, which field was wrong, the message once more, samples, and the
+signature taken apart.
 
     console = Console(gateway)
     console.messages(Wanted("H52990100001"))

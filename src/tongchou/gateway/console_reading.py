@@ -1,5 +1,7 @@
-"""How a message was understood (报文解读): nodes and rows by their standard names, what was ignored,
-what was not as the standard says - in the envelope too.
+"""How a message was understood (报文解读).
+
+Nodes and rows by their standard names, what was ignored, what was not as the standard says - in the
+envelope too.
 """
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The console over HTTP (联调控制台接口), for the application that serves sessions (`api`).
 
 It asks that application for three things: `state.console`, `state.gate.signed_in`, which finds the
-session of a request, and that a TongchouError becomes a reply. An institution's operator sees his institution;
-the agency, and to read the auditor, those of their regions.
+session of a request, and that a TongchouError becomes a reply. An institution's operator sees his
+institution; the agency, and to read the auditor, those of their regions.
 """
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """Sample messages (示例报文): of every transaction offered, made of the demonstration city.
 
-What a field holds is in `sample_values.csv`: by transaction, or for all (`*`); `{name}` is a fact of
-the day, the person or the institution, `?` something an earlier message answered, which the reader
-puts in; nothing leaves it out. A sample is as our own model wants it, and as the published standard does.
+What a field holds is in `sample_values.csv`: by transaction, or for all (`*`); `{name}` is a fact
+of the day, the person or the institution, `?` something an earlier message answered, which the
+reader puts in; nothing leaves it out. A sample is as our own model wants it, and as the published
+standard does.
 """
 from __future__ import annotations
 

@@ -99,7 +99,8 @@ def _clock(family: str, headers: Mapping[str, str], now_ms: int) -> Iterator[str
     if not stamp:
         return
     if not (stamp.isascii() and stamp.isdigit()) or len(stamp) != digits:
-        yield f"{name} 应为 {digits} 位数字（{'毫秒' if unit_ms == 1 else '秒'}），收到 {len(stamp)} 位"
+        unit = "毫秒" if unit_ms == 1 else "秒"
+        yield f"{name} 应为 {digits} 位数字（{unit}），收到 {len(stamp)} 位"
         return
     off_ms = int(stamp) * unit_ms - now_ms
     if abs(off_ms) > WINDOW_MS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import orjson
 from psycopg import Connection
 
 from ..database import shard_of
@@ -63,6 +64,19 @@ def finish(connection: Connection, slot: Slot, state: str, reply: bytes, at: obj
     return bytes(row[0]) if row[0] is not None else reply
 
 
+def settled(connection: Connection, slot: Slot, mdtrt_id: str, row: Mapping[str, object],
+            lines: int, reply: bytes, at: object) -> bytes:
+    """Notes a settlement (columns of visit_settlement) and keeps the reply, sealed, at once; gives
+    the reply that stands. Raises psycopg.Error with SQLSTATE NOTED or MOVED_ON of visits.store."""
+    standing = connection.execute(
+        "select gateway_settled(%(region)s, %(shard)s::smallint, %(owner)s, %(mdtrt_id)s, "
+        "%(setl_id)s, %(chrg_bchno)s, %(code)s, %(infno)s, %(msgid)s, %(answer)s::jsonb, "
+        "%(setl_at)s::timestamptz, %(lines)s, %(digest)s, %(reply)s, %(at)s)",
+        {**row, **slot.values(), "owner": slot.owner, "mdtrt_id": mdtrt_id, "lines": lines,
+         "answer": orjson.dumps(row["answer"]).decode(), "reply": reply, "at": at}).fetchone()[0]
+    return bytes(standing) if standing is not None else reply
+
+
 def originals(connection: Connection, slot: Slot) -> list[tuple[object, ...]]:
     """(body_hash, state, mdtrt_id, arrived_at) of messages with the msgid and infno of a slot,
     newest first: what 2601 may mean."""
@@ -88,14 +102,3 @@ def taken_back(connection: Connection, code: str, since: object) -> set[tuple[st
     return set(connection.execute(
         "select psn_no, msgid, infno from gateway_message where fixmedins_code = %s "
         "and arrived_at >= %s and body_hash = ''::bytea", (code, since)).fetchall())
-
-
-def messages_of(connection: Connection, code: str, since: object, until: object, limit: int,
-                ) -> list[tuple[object, ...]]:
-    """(region, psn_no, msgid, infno, body_hash, refmsgid, arrived_at, state, request, reply) of an
-    institution, newest first: for the console and for audits."""
-    return connection.execute(
-        "select region, psn_no, msgid, infno, body_hash, refmsgid, arrived_at, state, request, "
-        "reply from gateway_message where fixmedins_code = %s and arrived_at >= %s "
-        "and arrived_at < %s and body_hash <> ''::bytea order by arrived_at desc limit %s",
-        (code, since, until, limit)).fetchall()

@@ -23,7 +23,7 @@ import structlog
 from ..errors import Refusal, TongchouError
 from ..visits import Visit
 from . import message_store, signing
-from .call import Answer, Call, Desk
+from .call import Answer, Call, Desk, Noting
 from .envelope import (Envelope, is_stream, moment_17, read_envelope, read_upload, reply_body,
                        reply_number)
 from .handlers import offered
@@ -206,15 +206,30 @@ class Gateway:
         database = self.desk.platform.database
         sealed = self.desk.platform.enrolment.keys.seal(reply.decode(), SEALED_AS)
         at = self.desk.platform.clock()
-        if answer is None or not answer.writes:
+        writes = answer.writes if answer is not None else ()
+        if not writes:
             with database.statements() as connection:
                 standing = message_store.finish(connection, call.slot, state, sealed, at, False)
+        elif len(writes) == 1 and isinstance(writes[0], Noting):
+            standing = self._settled(call, writes[0], sealed, at)
         else:
             with database.connection() as connection:
-                for write in answer.writes:
+                for write in writes:
                     write(connection)
                 standing = message_store.finish(connection, call.slot, state, sealed, at, True)
         return reply if standing == sealed else self._unsealed(standing)
+
+    def _settled(self, call: Call, note: Noting, sealed: bytes, at: datetime) -> bytes:
+        """Notes a settlement and keeps its reply in one statement. Raises what `note` does."""
+        try:
+            with self.desk.platform.database.statements() as connection:
+                return message_store.settled(connection, call.slot, note.visit.mdtrt_id, note.row,
+                                             note.lines, sealed, at)
+        except psycopg.Error as fault:
+            refusal = note.visits.not_noted(fault.sqlstate, note.visit, note.row)
+            if refusal is None:
+                raise
+            raise refusal from None
 
     # --- replies ------------------------------------------------------------------------------
     def body(self, call: Call, begun: Begun, infcode: int, answer: Answer | None = None,

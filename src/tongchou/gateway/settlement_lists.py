@@ -1,4 +1,4 @@
-"""Settlement lists (医疗保障基金结算清单): figures against the settlement, states, the case in them.
+"""Settlement lists (医疗保障基金结算清单): figures against the settlement, states, the case inside.
 
     0 未提交 -> 1 已提交 -> 2 审核通过        an institution moves 0 to 1, 3 to 0, 3 to 1
                          -> 3 审核不通过      an agency 1 to 2, 1 to 3, and 2 back to 3
@@ -80,8 +80,8 @@ def check_figures(given: Input, settled: Settled) -> None:
     mains = [row for row in given.rows("diseinfo") if row.text("diag_type", WESTERN) == WESTERN
              and row.text("maindiag_flag") == MAIN]
     if settled.inpatient and len(mains) != 1:
-        raise declined("main-diagnosis", f"住院清单须有且只有一个西医主要诊断，现有 {len(mains)} 个",
-                       "diseinfo.maindiag_flag")
+        raise declined("main-diagnosis", "住院清单须有且只有一个西医主要诊断，现有 "
+                       f"{len(mains)} 个", "diseinfo.maindiag_flag")
 
 
 def _payments(given: Input, settled: Settled) -> Iterator[tuple[str, int, int]]:
@@ -214,8 +214,8 @@ def put(connection: Connection, region: str, one: List) -> None:
         raise declined("already-reversed", "该结算已撤销，不能上传清单", f"setl_id {one.setl_id}")
     known = store.newest(connection, region, one.psn_no, one.setl_id)
     if known is not None and known.state in (SUBMITTED, APPROVED):
-        raise declined("list-submitted", f"清单 {known.list_no} {STATES_ZH[known.state]}，不能修改；"
-                       "须先由经办机构退回", f"setl_id {one.setl_id}")
+        raise declined("list-submitted", f"清单 {known.list_no} {STATES_ZH[known.state]}，"
+                       "不能修改；须先由经办机构退回", f"setl_id {one.setl_id}")
     store.add(connection, region, one._replace(revision=known.revision + 1 if known else 1))
 
 
@@ -259,8 +259,8 @@ def _known(connection: Connection, region: str, which: tuple[str, str], institut
 
 def unknown(setl_id: str) -> Refusal:
     """What is said of a settlement without a list, or with another institution's."""
-    return Refusal("unknown-list", "no list of this settlement (未上传该结算的清单，请核对人员编号和"
-                   "结算编号)", f"setl_id {setl_id[:30]}", "", "4101 uploads it.")
+    return Refusal("unknown-list", "no list of this settlement (未上传该结算的清单，请核对"
+                   "人员编号和结算编号)", f"setl_id {setl_id[:30]}", "", "4101 uploads it.")
 
 
 def _not_moved(known: List, state: str) -> Refusal:

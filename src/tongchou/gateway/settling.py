@@ -15,7 +15,7 @@ from ..money import yuan_text
 from ..settlement import local_time
 from ..visits import KeptSettlement, Visit
 from . import money, persons
-from .call import Answer, Call
+from .call import Answer, Call, Noting
 from .reading import Row
 from .refusals import declined
 
@@ -88,8 +88,7 @@ def settle(call: Call, visit: Visit, bill: Bill, row: Row) -> Answer:
              "setl_at": f"{answer['setl_time']}+08:00"}
     return Answer(
         shown(call, visit, kept),
-        (lambda connection: call.desk.visits.settled(connection, call.region, visit, bill.batch,
-                                                     noted, bill.lines),),
+        (Noting(call.desk.visits, call.region, visit, bill.batch, noted, bill.lines),),
         lambda: undo(call, visit.psn_no, visit.mdtrt_id, noted))
 
 

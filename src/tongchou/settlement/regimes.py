@@ -164,6 +164,8 @@ class Regimes:
 
     def pack(self, pack_hash: str) -> Pack:
         """A pack that ever settled something. Raises Refusal `unknown-pack`."""
+        if (known := self._packs.get(pack_hash)) is not None:
+            return known                   # every answer of the gateway asks for it
         with self._connect() as connection:
             return self._pack(connection, pack_hash)
 

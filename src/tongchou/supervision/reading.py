@@ -190,7 +190,8 @@ def _asked(kind: str, row: Mapping[str, str], words: Mapping[str, str]) -> str:
     found = _READERS[kind](given)
     if found is None:
         raise _Wrong("asked", "bad-limit",
-                     f"{KINDS[kind].zh}的限定无法识别（词义须先在本文件给出）", f"no limit of a rule `{kind}`; a word needs its meaning in this file, above")
+                     f"{KINDS[kind].zh}的限定无法识别（词义须先在本文件给出）",
+                     f"no limit of a rule `{kind}`; a word needs its meaning in this file, above")
     return found
 
 

@@ -83,11 +83,20 @@ class Visits:
         settled."""
         where = store.place(region, visit.psn_no, visit.mdtrt_id)
         if not store.add_settlement(connection, where, row):
-            raise Refusal("already-settled", "these charges are settled already (该次费用已结算，"
-                          f"结算编号 {row['setl_id']})", f"mdtrt_id {visit.mdtrt_id}", "",
-                          "Ask for that settlement, or cancel it first.")
+            raise self.not_noted(store.NOTED, visit, row)
         if store.mark_settled(connection, where, str(row["setl_id"]), batch) != lines:
             raise _moved_on(visit)
+
+    def not_noted(self, sqlstate: str | None, visit: Visit, row: Mapping[str, object],
+                  ) -> Refusal | None:
+        """Why the database did not note a settlement; None where it says nothing of that."""
+        if sqlstate == store.MOVED_ON:
+            return _moved_on(visit)
+        if sqlstate != store.NOTED:
+            return None
+        return Refusal("already-settled", "these charges are settled already (该次费用已结算，"
+                       f"结算编号 {row['setl_id']})", f"mdtrt_id {visit.mdtrt_id}", "",
+                       "Ask for that settlement, or cancel it first.")
 
     def taken_back(self, connection: Connection, region: str, psn_no: str, mdtrt_id: str,
                    row: Mapping[str, object], reversal_id: str, msgid: str) -> None:

@@ -120,7 +120,8 @@ def _result(call: Call, patient: Patient, clue: Clue, place: int) -> dict[str, o
             "rule_name": _rule_name(clue), "vola_cont": clue.zh[:500], "patn_id": patient.patn_id,
             "mdtrt_id": clue.mdtrt_id, "vola_amt": yuan_text(clue.amount_fen),
             "vola_amt_stas": COMPUTED, "sev_deg": clue.severity,
-            "vola_evid": clue.rule.source[:500], "vola_bhvr_type": ITEMS, "task_id": call.envelope.msgid,
+            "vola_evid": clue.rule.source[:500], "vola_bhvr_type": ITEMS,
+            "task_id": call.envelope.msgid,
             "judge_result_detail_dtos": [
                 {"jrd_id": f"{number}-{part}", "patn_id": patient.patn_id,
                  "mdtrt_id": clue.mdtrt_id, "rx_id": order.rx_id, "vola_item_type": kind,

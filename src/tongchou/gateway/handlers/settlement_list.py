@@ -165,7 +165,7 @@ def _numbers(one: List, node: str) -> list[dict[str, object]]:
 
 def _setlinfo(call: Call, one: List, visit: Visit, answer: Mapping[str, Mapping[str, object]],
               ) -> dict[str, object]:
-    person = json.loads(call.desk.platform.enrolment.keys.unseal(one.person, settlement_lists.SEALED_AS))
+    person = _person(call, one)
     sent, info = one.facts["setlinfo"], answer["setlinfo"]
     institution = call.desk.platform.places.institution(call.region, one.institution,
                                                         visit.begin)[0]
@@ -193,6 +193,11 @@ def _setlinfo(call: Call, one: List, visit: Visit, answer: Mapping[str, Mapping[
         "chk_cont": one.note, "hsorg_opter": "" if one.state in (OPEN, SUBMITTED) else one.moved_by,
         "hsorg_code": call.region, "adm_dept_codg": sent.get("adm_dept_code"),
         "dscg_dept_codg": sent.get("dscg_dept_code"), "setl_time": info["setl_time"]}
+
+
+def _person(call: Call, one: List) -> dict[str, str]:
+    unseal = call.desk.platform.enrolment.keys.unseal
+    return json.loads(unseal(one.person, settlement_lists.SEALED_AS))
 
 
 def _own_payments(info: Mapping[str, object]) -> dict[str, str]:
@@ -239,7 +244,7 @@ def _returned(one: List) -> str:
 
 
 def _quality_row(call: Call, one: List, name: str) -> dict[str, object]:
-    person = json.loads(call.desk.platform.enrolment.keys.unseal(one.person, settlement_lists.SEALED_AS))
+    person = _person(call, one)
     call.looked_at(one.psn_no, persons.IN_FULL)
     return {"fixmedins_code": one.institution, "fixmedins_name": name,
             "setl_ym": one.settled_on[:7].replace("-", ""), "setl_id": one.setl_id,

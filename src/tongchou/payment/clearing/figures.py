@@ -15,7 +15,8 @@ from ...errors import CaseError
 from ...money import PPM, NumberFault, parse_percent, scaled
 from ...policy import suggest
 from .model import INSURANCES
-from .reading import FIGURE_LIMIT, POINT_DIGITS, YUAN_DIGITS, Section, malformed, open_section, unset
+from .reading import (FIGURE_LIMIT, POINT_DIGITS, YUAN_DIGITS, Section, malformed, open_section,
+                      unset)
 
 FUND = ("inpatient_budget", "reserve", "away_from_home", "items_outside", "last_year_paid",
         "last_year_inpatient")

@@ -9,18 +9,18 @@ from .trace import WHYS
 from .words import in_words
 
 _ZH = {
-    "group": "结果：入组 {code} {name}", "none": "结果：未入组。{reason}（{code}）",
+    "group": "结果：入组 {code}", "none": "结果：未入组。{reason}（{code}）",
     "case": "病例：{facts}", "principal": "主要诊断 {codes}", "further": "其他诊断 {codes}",
     "px": "手术操作 {codes}", "sex": "性别 {value}", "age_years": "年龄 {value} 岁",
     "age_days": "日龄 {value} 天", "birth_weight_g": "出生体重 {value} 克",
     "admission_weight_g": "入院体重 {value} 克",
     "tried": "先符合但没有核心组（ADRG）可入的大类：{codes}",
-    "mdc": "主要诊断大类（MDC）：{code} {name}，条件：{test}",
-    "adrg": "核心组（ADRG）：{code} {name}，条件：{test}", "met": "，由 {codes} 满足",
-    "drg": "病组（DRG）：{code} {name}，条件：{test}",
+    "mdc": "主要诊断大类（MDC）：{code}，条件：{test}",
+    "adrg": "核心组（ADRG）：{code}，条件：{test}", "met": "，由 {codes} 满足",
+    "drg": "病组（DRG）：{code}，条件：{test}",
     "complication": "合并症或并发症：{code} 计为 {level}",
     "excluded": "不计的合并症或并发症：{code}，因为主要诊断在其排除表 {table} 内",
-    "nearest": "最近的其他病组：{code} {name}，{why}", "unknown": "本方案没有的编码：{codes}",
+    "nearest": "最近的其他病组：{code}，{why}", "unknown": "本方案没有的编码：{codes}",
     "reasons": dict(zip(REASONS, (
         "", "没有主要诊断", "主要诊断编码不在本方案的任何目录内", "主要诊断不属于任何大类",
         "符合大类，但不符合其中任何核心组", "符合核心组，但不符合其中任何病组",
@@ -30,17 +30,17 @@ _ZH = {
         "如果有一个严重合并症或并发症（MCC）计入", "它是其后第一个符合条件的组",
         "其条件只差一项", ), strict=True))}
 _EN = {
-    "group": "Result: group {code} {name}", "none": "Result: no group. {reason} ({code})",
+    "group": "Result: group {code}", "none": "Result: no group. {reason} ({code})",
     "case": "Case: {facts}", "principal": "principal diagnosis {codes}",
     "further": "other diagnoses {codes}", "px": "procedures {codes}", "sex": "sex {value}",
     "age_years": "age {value} years", "age_days": "age {value} days",
     "birth_weight_g": "birth weight {value} g", "admission_weight_g": "weight at admission "
     "{value} g", "tried": "Classes whose test held but none of whose base groups did: {codes}",
-    "mdc": "Class (MDC) {code} {name}: {test}", "adrg": "Base group (ADRG) {code} {name}: {test}",
-    "met": ", met by {codes}", "drg": "Group (DRG) {code} {name}: {test}",
+    "mdc": "Class (MDC) {code}: {test}", "adrg": "Base group (ADRG) {code}: {test}",
+    "met": ", met by {codes}", "drg": "Group (DRG) {code}: {test}",
     "complication": "Complication that counts: {code} as {level}",
     "excluded": "Complication that does not count: {code}; the principal diagnosis is in its "
-    "exclusion table {table}", "nearest": "Nearest other group: {code} {name}, {why}",
+    "exclusion table {table}", "nearest": "Nearest other group: {code}, {why}",
     "unknown": "Codes that this scheme does not have: {codes}",
     "reasons": dict(zip(REASONS, (
         "", "There is no principal diagnosis", "The principal diagnosis is in no list of the "
@@ -68,8 +68,9 @@ class _Teller:
 
     def lines(self, case: dict[str, object], row: dict[str, object]) -> list[str]:
         say, names = self._say, self._scheme.group_names
-        found = [say["group"].format(code=row["group"], name=names[row["group"]]) if row["group"]
-                 else say["none"].format(code=row["reason"], reason=say["reasons"][row["reason"]])]
+        found = [say["group"].format(code=_titled(row["group"], names[row["group"]]))
+                 if row["group"] else
+                 say["none"].format(code=row["reason"], reason=say["reasons"][row["reason"]])]
         found.append(say["case"].format(facts=self._facts(case)))
         if row["mdc_tried"]:
             found.append(say["tried"].format(codes=self._joined(row["mdc_tried"])))
@@ -80,12 +81,12 @@ class _Teller:
         found += [say["excluded"].format(code=self._named(code), table=table) for code, table in
                   zip(row["excluded"], row["excluded_by"], strict=True)]
         if row["nearest"]:
-            found.append(say["nearest"].format(code=row["nearest"], name=names[row["nearest"]],
-                                               why=say["whys"][row["nearest_why"]]))
+            found.append(say["nearest"].format(
+                code=_titled(row["nearest"], names[row["nearest"]]),
+                why=say["whys"][row["nearest_why"]]))
         if row["unknown"]:
             found.append(say["unknown"].format(codes=self._joined(row["unknown"])))
-        return [" ".join(line.split()).replace(" ，", "，").replace(" :", ":").replace(" ,", ",")
-                for line in found]
+        return found
 
     def _facts(self, case: dict[str, object]) -> str:
         say, dx = self._say, case["dx"] or []
@@ -106,7 +107,7 @@ class _Teller:
             if base else None
         for kind, own in (("mdc", major), ("adrg", base), ("drg", group)):
             if own:
-                line = say[kind].format(code=own.code, name=own.name,
+                line = say[kind].format(code=_titled(own.code, own.name),
                                         test=in_words(own.test, self._lang))
                 if kind == "adrg" and row["matched"]:
                     line += say["met"].format(codes=self._joined(row["matched"]))
@@ -117,4 +118,8 @@ class _Teller:
         return ("、" if self._lang == "zh" else ", ").join(map(self._named, codes))
 
     def _named(self, code: str) -> str:
-        return f"{code} {self._names[code]}" if code in self._names else code
+        return _titled(code, self._names.get(code, ""))
+
+
+def _titled(code: str, name: str) -> str:
+    return f"{code} {name}".rstrip()

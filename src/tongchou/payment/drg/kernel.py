@@ -196,7 +196,7 @@ def _walk(branches, classes, bases, groups, dx_bits, px_bits, ambiguous, heavies
           dx, d0, d1, px, p0, p1, measures, after_base, out, tried, matches):
     """Walks one case; base groups up to `after_base` are left out (-1: none).
 
-    Writes MAJOR_AT, BASE_AT, GROUP_AT and REASON of `out`; sets bits of `tried` for classes
+    Writes MAJOR_AT, BASE_AT, GROUP_AT and REASON of `out`; marks in `tried` the classes
     whose test held but none of whose base groups took the case.
     """
     nothing = matches[:0]
@@ -221,8 +221,7 @@ def _walk(branches, classes, bases, groups, dx_bits, px_bits, ambiguous, heavies
             out[MAJOR_AT] = m
         if base < 0:
             out[REASON] = NO_BASE
-            if m < 64:
-                tried[0] |= np.uint64(1) << np.uint64(m)
+            tried[m] = True
             continue
         out[BASE_AT] = base
         out[REASON] = NO_GROUP if bases[base, FIRST_BELOW] < bases[base, AFTER_BELOW] else REST
@@ -238,10 +237,10 @@ def place_cases(branches, classes, bases, groups, dx_bits, px_bits, level, table
                 barred_from, barred, ambiguous, dx_from, dx, px_from, px, measures, out):
     """Where every case ends: `out` int32[n, 8], its first four columns.
 
-    Codes of case i are `dx[dx_from[i]:dx_from[i + 1]]`; `measures` int32[n, 5]. Base
-    groups marked ON_REQUEST are tried when `ambiguous` is 1, not when it is 0.
+    Codes of case i are `dx[dx_from[i]:dx_from[i + 1]]`; `measures` int32[n, 5]. Base groups
+    marked ON_REQUEST are tried when `ambiguous` is 1, not when it is 0.
     """
-    matches, tried = np.zeros(1, np.int32), np.zeros(1, np.uint64)
+    matches, tried = np.zeros(1, np.int32), np.zeros(classes.shape[0], np.bool_)
     nothing = matches[:0]
     for i in range(out.shape[0]):
         d0, d1 = dx_from[i], dx_from[i + 1]
@@ -263,12 +262,12 @@ def trace_cases(branches, classes, bases, groups, dx_bits, px_bits, level, table
                 matches, excluded):
     """What brought every case there: all columns of `out`.
 
-    `tried` uint64[n, 1]: bit m for a class that none of its base groups followed; `matches`
+    `tried` bool[n, classes]: the class's test held, that of none of its base groups; `matches`
     int32[n, 4]: codes that met the test of the base group; `excluded` bool per diagnosis: a
     complication that the principal diagnosis bars. NEXT_BASE and NEXT_GROUP say where the case
     would go if its base group did not exist; COUNTING is the place of the complication that counts.
     """
-    spare, unused = np.zeros(WIDTH, np.int32), np.zeros(1, np.uint64)
+    spare, unused = np.zeros(WIDTH, np.int32), np.zeros(classes.shape[0], np.bool_)
     ignored = np.zeros(1, np.int32)[:0]
     for i in range(out.shape[0]):
         d0, d1, p0, p1 = dx_from[i], dx_from[i + 1], px_from[i], px_from[i + 1]

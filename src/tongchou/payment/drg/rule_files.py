@@ -56,6 +56,7 @@ def read_rule_scheme(folder: Path) -> Scheme:
 def scheme_of(book: RuleBook) -> Scheme:
     """The scheme that these lists state. Raises CaseError with the place of what is wrong."""
     sets = _sets(book.sets)
+    _check(book.rules)
     below = _below(book.rules)
     classes = tuple(_major(row, below, sets) for row in below["mdc", ""])
     if not book.complications.rows and (row := _asks_for_severity(classes, book.rules)):
@@ -76,28 +77,33 @@ def _sets(sheet: Sheet) -> Sets:
     return {name: frozenset(codes) for name, codes in found.items()}
 
 
-def _below(rules: Sheet) -> dict[tuple[str, str], list[Row]]:
-    """(level, parent) -> rows in order; every parent exists and no two rows share a place.
+def _check(rules: Sheet) -> None:
+    """Every parent exists, and no two rows share a code or a place.
 
-    A DRG may stand under two ADRGs, nothing else may stand twice. The rest of a class comes last,
-    whatever its order says: the 3.0 workbook gives one of them (O00) the place of another group.
+    A DRG may stand under two ADRGs. The place of a `rest` does not matter: the 3.0 workbook gives
+    one of them (O00) that of another group.
     """
     rules.unlike("level", "code", "parent")
     Sheet(tuple(row for row in rules.rows if row["level"] != "drg")).unlike("level", "code")
     Sheet(tuple(row for row in rules.rows if _kind(row) != REST)).unlike("level", "parent", "order")
     known = {level: {row["code"] for row in rules.rows if row["level"] == level}
              for level in ABOVE}
-    found: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rules.rows:
         above = ABOVE[row.one_of("level", ABOVE)]
         row.code("code")
         if above:
-            row.one_of("parent", known[above], f"rules.csv ({above})")
+            row.one_of("parent", known[above], f"the rules ({above})")
         elif row["parent"]:
             raise row.fault("parent", "unknown-word", "an MDC has no parent")
         if _kind(row) not in (("", AMBIGUOUS, REST) if row["level"] == "adrg" else ("",)):
             raise row.fault("kind", "unknown-word", "an ADRG may be ambiguous or rest, nothing "
                             "else")
+
+
+def _below(rules: Sheet) -> dict[tuple[str, str], list[Row]]:
+    """(level, parent) -> rows in order, the rest of a class last."""
+    found: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rules.rows:
         found[row["level"], row["parent"]].append(row)
     for rows in found.values():
         rows.sort(key=lambda row: (_kind(row) == REST, row.number("order")))

@@ -46,14 +46,14 @@ def traced(cases: pa.Table, scheme: Scheme, encoded: Encoded, ambiguous: int) ->
     from . import kernel
     plan, size = scheme.plan, cases.num_rows
     out = np.empty((size, kernel.WIDTH), np.int32)
-    tried = np.zeros((size, 1), np.uint64)
+    tried = np.zeros((size, len(plan.classes)), np.bool_)
     matches = np.zeros((size, kernel.MATCHES), np.int32)
     excluded = np.zeros(len(encoded.dx), np.bool_)
     kernel.trace_cases(*tables_of(plan), ambiguous, *encoded[:5], out, tried, matches, excluded)
     codes = _flat(cases.column("dx"))
     columns = placed(cases, plan, out).columns
     columns += [
-        _tried(plan, tried[:, 0]), named(_words(plan.major_tests), out[:, kernel.MAJOR_AT]),
+        _tried(plan, tried), named(_words(plan.major_tests), out[:, kernel.MAJOR_AT]),
         named(_words(plan.base_tests), out[:, kernel.BASE_AT]),
         _matched(encoded, codes, _flat(cases.column("px")), matches),
         named(_words(plan.group_tests), out[:, kernel.GROUP_AT]),
@@ -80,12 +80,10 @@ def _lists(counts: np.ndarray, values: pa.Array) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(offsets), values)
 
 
-def _tried(plan: Plan, bits: np.ndarray) -> pa.Array:
-    """Class codes of the bits set in each row."""
-    width = min(len(plan.major_codes), 64)
-    held = (bits[:, None] >> np.arange(width, dtype=np.uint64)) & np.uint64(1) > 0
-    _, places = np.nonzero(held)
-    return _lists(held.sum(axis=1), named(plan.major_codes, places.astype(np.int32)))
+def _tried(plan: Plan, tried: np.ndarray) -> pa.Array:
+    """Class codes of the places marked in each row."""
+    _, places = np.nonzero(tried)
+    return _lists(tried.sum(axis=1), named(plan.major_codes, places.astype(np.int32)))
 
 
 def _matched(encoded: Encoded, dx: pa.Array, px: pa.Array, matches: np.ndarray) -> pa.Array:
