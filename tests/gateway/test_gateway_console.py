@@ -204,7 +204,7 @@ def test_every_transaction_has_a_sample_as_the_models_want_it(
         given = found["message"]["input"]
         wrong += [(infno, str(one)) for one in check(read_input(given, transactions()[infno]),
                                                       transactions()[infno])]
-        if code == CODE and national():
+        if code == CODE and national() and infno not in NESTED:
             wrong += request_unlike(infno, given)
     assert not wrong, wrong
 

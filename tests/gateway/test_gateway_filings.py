@@ -1,4 +1,4 @@
-"""Persons, institutions, entitlement and filings: 1101, 1201, 2001, 2501 to 2507, 5301, 5302, 5304."""
+"""Persons, institutions, entitlement, filings: 1101, 1201, 2001, 2501 to 2507, 5301, 5302, 5304."""
 from __future__ import annotations
 
 from datetime import date, timedelta

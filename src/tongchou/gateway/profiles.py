@@ -7,24 +7,28 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ..database import Database
 from ..errors import CaseError
 from ..privacy import KeyRing
 from . import profile_store
+from .cainfo import CAINFO_OFF, CAINFOS, check_key
 from .nodes import DIALECTS
 
 FAMILIES = ("A", "B", "C", "E")
 STRICTNESS = ("off", "warn", "reject")
 INFCODES = ("number", "text")
 SEALED_AS = "gateway secret"
+SM2_USER = "1234567812345678"  # the user id that GM/T 0009 sets where nothing is agreed
 KEPT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class Profile:
-    """How one institution speaks. `wrapped`: replies inside {"code", "type", "message", "data"}."""
+    """How one institution speaks. `wrapped`: replies inside {"code", "type", "message", "data"};
+    `cainfo`: how `input` is signed, with `cainfo_key` (see `cainfo`), off where nothing is agreed.
+    """
 
     code: str
     region: str
@@ -36,6 +40,9 @@ class Profile:
     wrapped: bool = False
     strictness: str = "warn"
     demonstration: bool = False
+    cainfo: str = CAINFO_OFF
+    cainfo_key: str = field(default="", repr=False)
+    cainfo_user: str = SM2_USER
 
 
 class Profiles:
@@ -78,23 +85,24 @@ class Profiles:
     def put(self, profile: Profile, by: str, at: object) -> None:
         """Sets an institution's profile. Raises CaseError `bad-profile`."""
         for name, known in (("family", FAMILIES), ("dialect", DIALECTS), ("infcode", INFCODES),
-                            ("strictness", STRICTNESS)):
+                            ("strictness", STRICTNESS), ("cainfo", CAINFOS)):
             if getattr(profile, name) not in known:
                 raise CaseError("bad-profile", f"{name} is {getattr(profile, name)!r}", name,
                                 hint=f"One of {', '.join(known)}.")
         if (profile.family != "E") != bool(profile.secret):
             raise CaseError("bad-profile", "families A, B and C have a secret, E has none",
                             "secret", hint="Give it, or leave it out.")
-        sealed = self._keys.seal(profile.secret, SEALED_AS) if profile.secret else None
+        check_key(profile)
+        sealed = {name: self._keys.seal(text, SEALED_AS) if text else None for name, text in (
+            ("secret", profile.secret), ("cainfo_key", profile.cainfo_key))}
         with self._database.connection() as connection:
-            profile_store.put(connection, profile_store.row_of(replace(profile, secret="")),
-                              sealed, by, at)
+            profile_store.put(connection, {**profile_store.row_of(profile), **sealed}, by, at)
         self._read_at = None
 
     def _opened(self, row: Mapping[str, object]) -> Profile:
-        sealed = row["secret"]
-        secret = self._keys.unseal(sealed, SEALED_AS) if sealed else ""
-        return Profile(**{**row, "secret": secret})
+        opened = {name: self._keys.unseal(row[name], SEALED_AS) if row[name] else ""
+                  for name in ("secret", "cainfo_key")}
+        return Profile(**{**row, **opened})
 
 
 def _key_of(profile: Profile) -> str:

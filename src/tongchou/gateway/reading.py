@@ -6,6 +6,7 @@ no rows. Values are text; unknown keys are ignored.
 """
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -150,12 +151,20 @@ def _row(sent: Mapping[str, object], node: Node, inside: str, place: int | None)
         if field.kind == "b":
             row[name] = value
         elif isinstance(value, (dict, list)):
-            row[name] = orjson.dumps(value, default=str).decode() if value else ""
+            row[name] = _nested(value) if value else ""
         else:
             row[name] = text_of(value)
     row.children = {one.name: _read_rows(sent.get(one.name), one, f"{row.where}.")
                     for one in node.children}
     return row if any(row.values()) or any(row.children.values()) else None
+
+
+def _nested(value: object) -> str:
+    """A value that is no value of a field, as text."""
+    try:
+        return orjson.dumps(value, default=str).decode()
+    except TypeError:              # whole numbers beyond 64 bits, half of a character
+        return json.dumps(value, default=str)
 
 
 # --- checks ---------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ import structlog
 
 from ..errors import Refusal, TongchouError
 from ..visits import Visit
-from . import message_store, signing
+from . import cainfo, message_store, signing
 from .call import Answer, Call, Desk, Noting
 from .envelope import (Envelope, is_stream, moment_17, read_envelope, read_upload, reply_body,
                        reply_number)
@@ -90,6 +90,7 @@ class Gateway:
             profile = self._profile(claim, headers, envelope)
             signing.verify(profile.family, headers, profile.secret, envelope.infno,
                            int(at.timestamp() * 1000))
+            cainfo.check(profile, body)
             if not envelope.msgid:
                 raise declined("bad-envelope", "缺少发送方报文ID", "msgid")
         except signing.BadSignature as bad:

@@ -85,3 +85,9 @@ create table prescription_use (
 select spread('prescription_use');
 grant select, insert, update (dispensed_no, dispensed_at, dispensing, taken_back_at)
   on prescription_use to tongchou_service;
+
+-- How an institution signs `input` in its envelope (cainfo), where that is agreed.
+alter table gateway_profile add cainfo text not null default 'off'
+    check (cainfo in ('off', 'SM2', 'SM3', 'SM4')),
+  add cainfo_key bytea,                 -- sealed: a public key (SM2) or a shared one
+  add cainfo_user text not null default '1234567812345678';

@@ -5,8 +5,6 @@ the answer, and 3103 says what the doctor did about them.
 """
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 import orjson
 
 from ...database import shard_of

@@ -1,7 +1,8 @@
 """Institutions and entitlement (机构、待遇): 1201, 2001."""
 from __future__ import annotations
 
-from ...enrolment import Coverage, Designation, Institution, area_store, chronic_on, in_force, insured
+from ...enrolment import (Coverage, Designation, Institution, area_store, chronic_on, in_force,
+                          insured)
 from ...errors import Refusal
 from ...money import parse_yuan
 from ...terms import FUNDS, INSURANCE
@@ -112,8 +113,8 @@ def _funds(call: Call, row: Row, coverage: Coverage, day: str) -> list[dict[str,
     asked = {"region": call.region, "psn_no": row["psn_no"],
              "mdtrt_id": f"2001{call.slot.digest.hex()[:20]}",
              "med_type": MED_TYPE_AS.get(row["med_type"], row["med_type"]),
-             "fixmedins_code": call.profile.code, "begndate": day, "enddate": day, "insutype": coverage.insutype,
-             "kind": "on_the_spot", **money.part_fields((0, 0, 0, TRIAL_FEN))}
+             "fixmedins_code": call.profile.code, "begndate": day, "enddate": day,
+             "insutype": coverage.insutype, "kind": "on_the_spot", **money.part_fields((0, 0, 0, TRIAL_FEN))}
     if row.text("dise_codg"):
         asked["dise_codg"] = row["dise_codg"]
     answer = call.desk.platform.presettle(asked, who=call.who)

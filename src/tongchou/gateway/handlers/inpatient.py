@@ -38,8 +38,8 @@ def discharge(call: Call) -> Answer:
 
 
 def change(call: Call) -> Answer:
-    """2403 住院信息变更: a diagnosis with a known diag_srt_no replaces the one there. Lines that are
-    not settled are split anew where what the split asks has changed."""
+    """2403 住院信息变更: a diagnosis with a known diag_srt_no replaces the one there. Lines not
+    settled yet are split anew where what the split asks has changed."""
     visit, row = call.own_visit(KIND, ("open",)), call.input.one("adminfo")
     med_type = row.text("med_type") or visit.med_type
     kind, begin_at = check_med_type(med_type), row.moment("begntime") or visit.begin_at

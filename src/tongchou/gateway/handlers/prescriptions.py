@@ -19,8 +19,8 @@ USES_MAX, INTERVAL_MAX_DAYS = 99, 366
 
 
 def check(call: Call) -> Answer:
-    """7101 电子处方上传预核验: the visit is the hospital's, the person is right, every drug is in the
-    catalogue; gives the prescription its number."""
+    """7101 电子处方上传预核验: the visit is the hospital's, the person is right, every drug is in
+    the catalogue; gives the prescription its number."""
     head, visit_row = call.input.one("data"), call.input.one("mdtrtinfo")
     prescribing.own_code(call, visit_row)
     psn_no = _visited(call, visit_row)

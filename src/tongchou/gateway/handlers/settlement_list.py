@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 import orjson
 
@@ -17,7 +16,6 @@ from ..reading import Row, day_of
 from ..refusals import declined
 from ..settlement_list_store import List
 from ..settlement_lists import OPEN, STATES_ZH, SUBMITTED, Settled
-from .entitlement import level_of
 from .paging import page_of
 
 NOT_SUBMITTED = "清单未提交，请用 4102 提交"
