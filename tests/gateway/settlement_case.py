@@ -20,15 +20,24 @@ class Case:
     """A settled stay, and the list of it."""
 
     def __init__(self, city: City, hospital: Hospital, why: str = PATIENTS[1]) -> None:
-        self.city, self.hospital = city, hospital
         first = (date.fromisoformat(city.today) - timedelta(days=3)).isoformat()
-        self.stay = Stay(hospital, identify(hospital, city.person(why)), first, city.today)
-        self.stay.admit()
-        self.stay.upload(self.stay.line(1, count="900", price="10.00", amount=TOTAL))
-        self.stay.discharge()
-        self.settled = hospital.ok("2304", self.stay.bill("2304", TOTAL))
-        self.setl_id = str(self.settled["setlinfo"]["setl_id"])
-        self.names = {"psn_no": self.stay.person.psn_no, "mdtrt_id": self.stay.mdtrt_id,
+        stay = Stay(hospital, identify(hospital, city.person(why)), first, city.today)
+        stay.admit()
+        stay.upload(stay.line(1, count="900", price="10.00", amount=TOTAL))
+        stay.discharge()
+        self._known(city, stay, hospital.ok("2304", stay.bill("2304", TOTAL)))
+
+    @classmethod
+    def of(cls, city: City, stay: Stay, settled: dict[str, object]) -> Case:
+        """A visit that was settled otherwise."""
+        made = cls.__new__(cls)
+        made._known(city, stay, settled)
+        return made
+
+    def _known(self, city: City, stay: Stay, settled: dict[str, object]) -> None:
+        self.city, self.hospital, self.stay, self.settled = city, stay.hospital, stay, settled
+        self.setl_id = str(settled["setlinfo"]["setl_id"])
+        self.names = {"psn_no": stay.person.psn_no, "mdtrt_id": stay.mdtrt_id,
                       "setl_id": self.setl_id}
 
     def list(self, **more: object) -> dict[str, object]:

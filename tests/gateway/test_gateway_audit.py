@@ -1,9 +1,11 @@
 """Audit of orders before and during care: 3101, 3102, and what the doctor did: 3103."""
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from gateway_city import City
@@ -11,6 +13,7 @@ from hospital import Hospital
 from identities import national, unlike_the_standard
 from standard import request_unlike
 
+from tongchou.cli import run
 from tongchou.supervision import RuleBook, import_rules, sample_rules, store
 
 STANDARD, LIKE_S3 = "H52990100001", "H52990100002"
@@ -236,3 +239,32 @@ def test_a_new_edition_governs_from_its_import_on(city: City) -> None:
     with city.platform.database.connection() as connection:
         import_rules(connection, REGION, reading, now, "test", "back")
     assert rules_of(examined(hospital, order(UTERUS))) == [f"sex-{UTERUS}"]
+
+
+def test_the_agencys_commands(city: City, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+                              ) -> None:
+    hospital, url = city.hospital(STANDARD), city.platform.database.url
+    where = ["--region", REGION, "--database", url]
+    number = str(examined(hospital, order(UTERUS))[0]["jr_id"])
+    hospital.ok("3103", told((number, "1", "病情需要")))
+    capsys.readouterr()                                          # what the service logged
+    assert run(["clues", "list", *where, "--json"]) == 0
+    found = {one["clue_no"]: one for one in json.loads(capsys.readouterr().out)}
+    assert found[number]["way_why"] == "病情需要" and found[number]["patn_id"] == "P1"
+    assert run(["clues", "list", *where, "--limit", "1"]) == 0
+    assert "1 clues" in capsys.readouterr().out
+    rules = tmp_path / "rules.csv"
+    rules.write_text("规则,编码,名称,限定,开始日期,来源\n"
+                     f"限性别,{NURSING},护理,女,2018-01-01,虚构\n", "utf-8")
+    assert run(["clues", "import", str(rules), *where, "--why", "test", "--json"]) == 0
+    done = json.loads(capsys.readouterr().out)["imported"]
+    assert done["rules"] == 1 and done["new"]
+    assert rules_of(examined(hospital, order(NURSING))) == [f"sex-{NURSING}"]
+    assert run(["clues", "import", str(rules), *where]) == 0
+    assert "as it was" in capsys.readouterr().out
+    rules.write_text("规则,编码,名称,限定,开始日期,来源\n限性别,,护理,女,2018-01-01,虚构\n", "utf-8")
+    assert run(["clues", "import", str(rules), *where]) == 1
+    assert "nothing was imported" in capsys.readouterr().err
+    assert run(["clues", "import", "sample", "--region", "000009", "--database", url]) == 1
+    assert "000009" in capsys.readouterr().err
+    assert run(["clues", "import", "sample", *where]) == 0

@@ -7,15 +7,18 @@ import json
 import re
 import zipfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 from gateway_city import City
-from hospital import Hospital
-from identities import national, unlike_the_standard
+from hospital import Hospital, read
+from identities import SHARED, national, unlike_the_standard
 from standard import both, request_unlike, standard  # noqa: F401
 
-from tongchou.gateway import catalogue_files
+from tongchou.gateway import catalogue_files, dictionary
 from tongchou.settlement import catalogue
 
 STANDARD, LIKE_S3 = "H52990100001", "H52990100002"
@@ -78,6 +81,19 @@ def test_a_dictionary_type_and_all_of_them_as_a_file(city: City, hospital: Hospi
     whole = hospital.ok("1901", {"data": {"admdvs": REGION}})["fileinfo"]
     lines = text_of(fetched(hospital, whole))
     assert len({line[0] for line in lines}) > 10 and all(len(line) == 9 for line in lines)
+
+
+def test_small_tables_say_what_the_standard_says() -> None:
+    path = SHARED.with_name("code-tables.json")
+    if not path.exists():
+        pytest.skip("shared/national-interface is not on this machine")
+    tables = json.loads(path.read_text("utf-8"))["tables"]
+    known = [name for name in dictionary.OWN if name in tables]
+    assert len(known) > 12
+    for name in known:
+        assert dictionary.OWN[name].items() <= tables[name]["codes"].items(), name
+    for entry in dictionary.entries():
+        assert entry in dictionary.of_type(entry.type)
 
 
 # --- downloads ------------------------------------------------------------------------------------
@@ -254,3 +270,41 @@ def test_another_institutions_list_is_not_touched(city: City) -> None:
     assert "本机构" in other.refused("3302", withdrawal(other, "E1", fixmedins_code=STANDARD))
     assert "本机构" in other.refused("1317", {"data": {**PAGE, "fixmedins_code": STANDARD}})
     assert len(rows_of(one, "1317", medins_list_codg="E1")) == 1
+
+
+def test_one_item_stands_for_one_when_two_are_sent_at_once(city: City) -> None:
+    hospital, other = city.hospital(STANDARD), "001109000905000"
+    messages = [json.dumps(hospital.envelope("3301", mapping(hospital, "F1", code)),
+                           ensure_ascii=False).encode() for code in (INFUSION, other) * 4]
+    with ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda body: read(hospital.raw(
+            "/gateway/3301", hospital.headers("3301"), body)), messages))
+    standing = rows_of(hospital, "1317", medins_list_codg="F1", vali_flag="1")
+    assert len(standing) == 1
+    for reply, code in zip(replies, (INFUSION, other) * 4, strict=True):
+        assert int(reply["infcode"]) == (0 if code == standing[0]["med_list_codg"] else -1)
+        assert not reply["err_msg"] or "already-mapped" in reply["err_msg"]
+
+
+# --- a second edition; last, since it stays -------------------------------------------------------
+def test_what_changed_since_the_clients_version(city: City) -> None:
+    hospital = city.hospital(STANDARD)
+    before = hospital.ok("1305", {"data": {"ver": ""}})
+    old = catalogue.sample_catalogue().known(INFUSION)[0]._replace(row_id="")
+    dearer = old._replace(since="2017-01-01", price_limits_fen={"": 9900})
+    reading = replace(catalogue.sample_readings()[0], records=(dearer,), digest="1" * 64)
+    deed = catalogue.Deed(REGION, datetime.now(UTC), "test", "a test")
+    with city.platform.database.connection() as connection:
+        assert catalogue.import_rows(connection, reading, deed).version == 2
+    version = text_of(fetched(hospital, before))[0][-5]
+    found = hospital.ok("1305", {"data": {"ver": version}})
+    columns = catalogue_files.columns()["1305"]
+    rows = [dict(zip(columns, row, strict=True)) for row in text_of(fetched(hospital, found))]
+    assert [(row["医疗目录编码"], row["开始日期"], row["有效标志"], row["版本号"]) for row in rows] == [
+        (INFUSION, "2017-01-01", "1", "00000002"), (INFUSION, "2018-01-01", "0", "00000002")]
+    assert int(found["data_cnt"]) == 2
+    assert len(text_of(fetched(hospital, before))) == int(before["data_cnt"])   # as it was
+    row, *_ = rows_of(hospital, "1318", hilist_code=INFUSION, hilist_lmtpric_type="3")
+    assert Decimal(str(row["hilist_pric_uplmt_amt"])) == 99
+    assert rows_of(hospital, "1312", hilist_code=INFUSION, query_date="2016-12-31") == []
+    assert len(rows_of(hospital, "1312", hilist_code=INFUSION, query_date="2017-06-30")) == 1

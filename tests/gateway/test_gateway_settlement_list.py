@@ -4,16 +4,18 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from gateway_city import City
-from hospital import Hospital
+from hospital import Hospital, read
 from identities import national, unlike_the_standard
 from settlement_case import PATIENTS, REGION, TOTAL, Case, disease
 from standard import request_unlike
+from visiting import Stay, identify
 
 from tongchou import privacy
 from tongchou.cli import run
@@ -67,6 +69,18 @@ def test_a_list_that_agrees_is_taken_and_shown_again(case: Case) -> None:
     assert [row["diag_code"] for row in shown["diseinfo"]] == ["J18.900", "I10.x00"]
 
 
+def test_a_list_of_an_outpatient_has_no_stay(city: City) -> None:
+    hospital = city.hospital(STANDARD)
+    visit = Stay(hospital, identify(hospital, city.person(PATIENTS[1])), city.today)
+    visit.register()
+    visit.describe()
+    visit.charge(visit.line(1, count="900", price="10.00", amount=TOTAL))
+    case = Case.of(city, visit, hospital.ok("2207", visit.bill("2207", TOTAL)))
+    case.upload(diseinfo=[], adm_time="", dscg_time="", setl_begn_date=city.today)
+    assert case.query()["setlinfo"]["ipt_med_type"] == "2"
+    assert settlement_lists.case_in(case.kept(), city.platform.enrolment.keys.unseal) == {}
+
+
 def test_what_tells_of_a_person_is_sealed(plain: Case) -> None:
     plain.upload()
     kept = plain.kept()
@@ -110,6 +124,7 @@ def test_the_agencys_commands(plain: Case, tmp_path: Path, capsys: pytest.Captur
     month = plain.city.today[:7].replace("-", "")
     common = ["--region", REGION, "--database", database.url]
     which = [plain.names["psn_no"], plain.setl_id]
+    capsys.readouterr()                                          # what the service logged
     assert run(["lists", "review", *which, "rejected", *common]) == 1
     assert "a rejection says why" in capsys.readouterr().err
     assert run(["lists", "review", *which, "rejected", *common, "--note", "有误"]) == 0
@@ -172,6 +187,18 @@ def test_another_hospital_sees_nothing_of_a_list(city: City, plain: Case) -> Non
                                    "page_size": 10}),
                          ("4105", span(city))):
         assert "本机构" in other.refused(infno, {"data": {**field, "fixmedins_code": STANDARD}})
+
+
+def test_of_uploads_at_once_one_is_submitted(plain: Case) -> None:
+    hospital = plain.hospital
+    bodies = [json.dumps(hospital.envelope("4101", plain.list(stas_type="1")),
+                         ensure_ascii=False).encode() for _ in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        replies = list(pool.map(lambda body: read(hospital.raw(
+            "/gateway/4101", hospital.headers("4101"), body)), bodies))
+    assert sorted(int(reply["infcode"]) for reply in replies) == [-1] * 5 + [0]
+    assert all("list-submitted" in reply["err_msg"] for reply in replies if reply["err_msg"])
+    assert plain.kept().revision == 1
 
 
 # --- states ---------------------------------------------------------------------------------------
@@ -286,7 +313,7 @@ def test_how_many_there_are_and_how_many_are_uploaded(case: Case) -> None:
     assert counted() == (needed, uploaded + 1)
     case.reverse()
     assert counted() == (needed - 1, uploaded)
-    none = {"fixmedins_code": case.hospital.profile.code, **span(case.city), "medtype_list": "11"}
+    none = {"fixmedins_code": case.hospital.profile.code, **span(case.city), "medtype_list": "52"}
     assert int(case.hospital.ok("4105", {"data": none})["needUploadCnt"]) == 0
 
 

@@ -54,6 +54,11 @@ class Service:
         self.kills += 1
         self.start()
 
+    def told(self) -> str:
+        """Whether it runs, and the last it said: for who waits in vain."""
+        log = (self.folder / "serve.log").read_bytes()
+        return f"exit code {self.process.poll()}: {log[-600:]!r}"
+
     def end(self) -> None:
         """Leaves no process behind."""
         self.process.kill()
@@ -97,7 +102,7 @@ class Storm:
             reply, end = None, time.monotonic() + PATIENCE_SECONDS
             while reply is None:
                 if time.monotonic() > end:
-                    self.faults.append(f"no reply to message {number}")
+                    self.faults.append(f"no reply to message {number}; {self.service.told()}")
                     return
                 reply = self.service.post(f"/gateway/{infno}", headers, body)
                 if reply is None:

@@ -1,9 +1,9 @@
 """Sample messages (示例报文): of every transaction offered, made of the demonstration city.
 
-What a field holds is in `sample_values.csv`: by transaction, or for all (`*`); `{name}` is a fact
-of the day, the person or the institution, `?` something an earlier message answered, which the
-reader puts in; nothing leaves it out. A sample is as our own model wants it, and as the published
-standard does.
+What a field holds is in `sample_values.csv`: by transaction (`field` or `node.field`), or for all
+(`*`); `{name}` is a fact of the day, the person or the institution, `?` something an earlier
+message answered, which the reader puts in; nothing leaves it out. A sample is as our own model
+wants it, and as the published standard does.
 """
 from __future__ import annotations
 
@@ -38,8 +38,9 @@ def sample(model: Transaction, profile: Profile, given: Mapping[str, str], at: d
     """
     facts = facts_of(profile, at, day)
     fill: list[str] = []
-    nodes = {node.name: _rows(node, model.infno, facts, given, fill) for node in model.inputs
-             if node.required or _has_values(node, model.infno, given)}
+    nodes = {node.name: _rows(node, model.infno, facts, given, fill)
+             for place, node in enumerate(model.inputs)
+             if not place or node.required or _has_values(node, model.infno)}
     return {"infno": model.infno, "name": model.name, "path": f"/gateway/{model.infno}",
             "headers": headers(profile, model.infno, at),
             "message": envelope(profile, model.infno, facts, renamed(model, profile, nodes), at),
@@ -114,18 +115,21 @@ def renamed(model: Transaction, profile: Profile, nodes: Mapping[str, object]) -
     return found
 
 
-def _has_values(node: Node, infno: str, given: Mapping[str, str]) -> bool:
-    return any(name in given or (infno, name) in values() for name in node.fields)
+def _has_values(node: Node, infno: str) -> bool:
+    """Whether the table names a field of this very node: nodes without a required field are left
+    out otherwise, but for the first."""
+    return any((infno, f"{node.name}.{name}") in values() for name in node.fields)
 
 
 def _rows(node: Node, infno: str, facts: Mapping[str, str], given: Mapping[str, str],
           fill: list[str]) -> object:
     row: dict[str, object] = {}
     for field in node.fields.values():
-        value = _value(field, infno, facts, given)
+        value = _value(field, (infno, node.name), facts, given)
         if value == ASKED:
             fill.append(field.name)
-            value = f"{ASKED}{field.name}"[:field.length or None] if field.required else None
+            wanted = field.required or (infno, field.name) in values()
+            value = f"{ASKED}{field.name}"[:field.length or None] if wanted else None
         if value is not None:
             row[field.name] = value
     for child in node.children:
@@ -134,11 +138,15 @@ def _rows(node: Node, infno: str, facts: Mapping[str, str], given: Mapping[str, 
     return [row] if node.many else row
 
 
-def _value(field: Field, infno: str, facts: Mapping[str, str], given: Mapping[str, str]) -> object:
-    """What a field holds, None where it is left out."""
+def _value(field: Field, where: tuple[str, str], facts: Mapping[str, str],
+           given: Mapping[str, str]) -> object:
+    """What a field of (transaction, node) holds, None where it is left out."""
     if field.name in given:
         return given[field.name]
-    known = values().get((infno, field.name), values().get((ANY, field.name)))
+    infno, node = where
+    known = next((found for key in ((infno, f"{node}.{field.name}"), (infno, field.name),
+                                    (ANY, field.name))
+                  if (found := values().get(key)) is not None), None)
     if known == EMPTY_FILE:
         return list(packed("detail.txt", []))
     if known:

@@ -16,7 +16,7 @@ VERSION, SINCE = 1, "2024-01-01"
 
 # Small tables of what we read and answer: type -> code -> 中文.
 OWN: Mapping[str, Mapping[str, str]] = {
-    "gend": {"1": "男", "2": "女", "0": "未知的性别", "9": "未说明的性别"},
+    "gend": {"1": "男", "2": "女", "0": "未知", "9": "未说明性别"},
     "mdtrt_cert_type": {"01": "医保电子凭证", "02": "居民身份证", "03": "社会保障卡"},
     "psn_insu_stas": {"1": "正常参保", "2": "暂停参保", "4": "终止参保"},
     "cvlserv_flag": {"0": "否", "1": "是"},

@@ -6,8 +6,10 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 import orjson
-from psycopg import Connection, errors as states
+from psycopg import Connection
 
+# One change of an institution's list at a time, until the transaction ends.
+LOCK = "select pg_advisory_xact_lock(hashtextextended('mapping ' || %s, 0))"
 STANDING = ("fixmedins_code = %(code)s and list_type = %(list_type)s "
             "and fixmedins_hilist_id = %(own)s and withdrawn_at is null")
 
@@ -46,6 +48,7 @@ def put(connection: Connection, code: str, number: str, one: Entry, at: datetime
     values = {"code": code, "list_type": one.list_type, "own": one.own, "national": one.national,
               "number": number, "name": one.name, "first": one.first, "last": one.last or None,
               "facts": orjson.dumps(dict(one.facts)).decode(), "at": at, "by": by}
+    connection.execute(LOCK, (code,))
     connection.execute(
         f"update catalogue_mapping set withdrawn_at = %(at)s, withdrawn_by = %(by)s "
         f"where {STANDING} and med_list_codg = %(national)s and mapping_no <> %(number)s", values)
@@ -55,15 +58,10 @@ def put(connection: Connection, code: str, number: str, one: Entry, at: datetime
         "'[]') limit 1", values).fetchone()
     if other is not None:
         return other[0]
-    try:
-        with connection.transaction():
-            connection.execute(
-                "insert into catalogue_mapping values (%(code)s, %(number)s, %(list_type)s, "
-                "%(own)s, %(name)s, %(national)s, daterange(%(first)s::date, %(last)s::date, "
-                "'[]'), %(facts)s, %(at)s, %(by)s) on conflict (fixmedins_code, mapping_no) "
-                "do nothing", values)
-    except states.ExclusionViolation:
-        return one.national
+    connection.execute(
+        "insert into catalogue_mapping values (%(code)s, %(number)s, %(list_type)s, %(own)s, "
+        "%(name)s, %(national)s, daterange(%(first)s::date, %(last)s::date, '[]'), %(facts)s, "
+        "%(at)s, %(by)s) on conflict (fixmedins_code, mapping_no) do nothing", values)
     return ""
 
 

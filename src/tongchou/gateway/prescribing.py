@@ -11,8 +11,10 @@ import base64
 import binascii
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
 
 from ..database import shard_of
 from ..privacy import KeyRing, is_signed
@@ -23,6 +25,7 @@ from .prescription_store import Prescription, Use
 from .reading import Row
 from .refusals import declined
 
+GIVEN = "given"              # prescribed code -> quantity, in the sealed part of a dispensing
 SEALED_AS, TOKEN = "prescription", "prescription token"
 VALID, EXPIRED, WITHDRAWN = ("1", "有效"), ("2", "已失效"), ("3", "已撤销")      # rxStasCodg
 UNUSED, USED = ("1", "未使用"), ("2", "已使用")                                 # rxUsedStasCodg
@@ -102,13 +105,49 @@ def status(call: Call, one: Prescription) -> tuple[str, str]:
     return VALID if civil_now(call) <= one.valid_until else EXPIRED
 
 
-def use_status(one: Prescription, uses: list[Use]) -> tuple[str, str]:
-    """rxUsedStasCodg and its name: used once it has been dispensed as often as it may be."""
-    return USED if used(uses) >= one.uses else UNUSED
+# --- what is handed out ---------------------------------------------------------------------------
+class Progress(NamedTuple):
+    """How far a prescription is handed out: how often as a whole, and what of each drug may be
+    handed out now (quantity in the unit of the prescription, 0 once it is used up)."""
+
+    times: int
+    left: Mapping[str, Decimal]
+    is_begun: bool             # part of the time at hand is handed out
+
+    def taken(self, code: str) -> bool:
+        """Whether nothing is left of a drug."""
+        return not self.left.get(code)
+
+
+def progress(one: Prescription, uses: list[Use], said: Mapping[str, object],
+             opening: Callable[[bytes | None], Mapping[str, object]]) -> Progress:
+    """What was handed out and not taken back, against what was prescribed (`said`)."""
+    wanted: dict[str, Decimal] = {}
+    for drug in said["drugs"]:
+        code = drug["medListCodg"]
+        wanted[code] = wanted.get(code, Decimal(0)) + Decimal(drug["drugCnt"])
+    given = dict.fromkeys(wanted, Decimal(0))
+    for use in uses:
+        for code, count in (opening(use.dispensing).get(GIVEN, {}) if use.counts else {}).items():
+            given[code] += Decimal(count)
+    times = min(one.uses, *(int(given[code] // wanted[code]) for code in wanted))
+    left = {code: wanted[code] * min(times + 1, one.uses) - given[code] for code in wanted}
+    return Progress(times, left, any(given[code] > wanted[code] * times for code in wanted))
+
+
+def progress_of(call: Call, one: Prescription, uses: list[Use]) -> Progress:
+    """The same, read from what is sealed."""
+    return progress(one, uses, opened(call, one.content), lambda kept: opened(call, kept))
+
+
+def use_status(one: Prescription, far: Progress) -> tuple[str, str]:
+    """rxUsedStasCodg and its name: used once everything is handed out; the national table has no
+    code for a part of it."""
+    return USED if far.times >= one.uses else UNUSED
 
 
 def used(uses: list[Use]) -> int:
-    """How often it was dispensed."""
+    """How often something was handed out."""
     return sum(use.counts for use in uses)
 
 
@@ -117,11 +156,12 @@ def must_be_usable(call: Call, one: Prescription, uses: list[Use]) -> None:
     state = status(call, one)
     if state != VALID:
         raise declined("prescription-not-valid", f"处方{state[1]}", f"hiRxno {one.rx_no}")
-    if use_status(one, uses) == USED:
+    far = progress_of(call, one, uses)
+    if use_status(one, far) == USED:
         raise declined("prescription-used", "处方已使用，不能再次取药", f"hiRxno {one.rx_no}")
     days = [(civil_now(call) - datetime.fromisoformat(local_time(use.dispensed_at))).days
             for use in uses if use.counts]
-    if days and min(days) < one.interval_days:
+    if days and not far.is_begun and min(days) < one.interval_days:
         raise declined("too-soon", f"距上次取药不足 {one.interval_days} 天",
                        f"hiRxno {one.rx_no}")
 
@@ -133,11 +173,12 @@ def check_flow(call: Call, psn_no: str, rows: tuple[Row, ...]) -> None:
     for number in sorted(numbers):
         if store.shard_in(number) < 0:
             continue                       # a paper prescription, or one of another centre
-        one, _ = read(call, number)
+        one, uses = read(call, number)
         if one.psn_no != psn_no:
             raise declined("person-differs", "处方不是该参保人的", f"rxno {number}")
-        if status(call, one) == WITHDRAWN:
-            raise declined("prescription-not-valid", "处方已撤销", f"rxno {number}")
+        state = status(call, one)
+        if state == WITHDRAWN or (state == EXPIRED and not used(uses)):
+            raise declined("prescription-not-valid", f"处方{state[1]}", f"rxno {number}")
 
 
 # --- tokens ---------------------------------------------------------------------------------------

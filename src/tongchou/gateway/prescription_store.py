@@ -141,23 +141,19 @@ def add_review(connection: Connection, region: str, rx_no: str, one: Use) -> Non
         {**one._asdict(), **place(region, rx_no)})
 
 
-def dispense(connection: Connection, region: str, rx_no: str, use_no: str, one: Use,
-             most: int) -> bool:
-    """Notes what was handed out after a review, unless the prescription is used up or withdrawn.
-    """
-    lock(connection, region, rx_no)
+def dispense(connection: Connection, region: str, rx_no: str, use_no: str, one: Use) -> bool:
+    """Notes what was handed out after a review that passed, unless the prescription is withdrawn.
+    Who calls has locked it (`lock`) and looked at its uses."""
     return connection.execute(
         "update prescription_use set dispensed_no = %(dispensed_no)s, "
         "dispensed_at = %(dispensed_at)s, dispensing = %(dispensing)s "
         f"where {KEY} and use_no = %(wanted)s and dispensed_no is null and passed "
-        f"and (select count(*) from prescription_use where {KEY} and dispensed_no is not null "
-        f"and taken_back_at is null) < %(most)s and exists (select 1 from prescription where {KEY} "
-        "and state = 'valid')",
-        {**one._asdict(), **place(region, rx_no), "wanted": use_no, "most": most}).rowcount == 1
+        f"and exists (select 1 from prescription where {KEY} and state = 'valid')",
+        {**one._asdict(), **place(region, rx_no), "wanted": use_no}).rowcount == 1
 
 
-def take_back(connection: Connection, region: str, rx_no: str, dispensed_no: str, at: datetime,
-              ) -> None:
+def take_back(connection: Connection, region: str, rx_no: str, dispensed_no: str,
+              at: datetime) -> None:
     """Notes that drugs came back; a second time changes nothing."""
     connection.execute(
         f"update prescription_use set taken_back_at = %(at)s where {KEY} "

@@ -1,8 +1,8 @@
 """Settling in real time (结算服务): read, compute outside any lock, write if nothing moved.
 
-Windows that wait at the same moment are read by one statement and written by another. The
-person-year is locked only for the write, which compares the version that was read; when it has moved
-on, everything is computed again, alone and with the year locked before it is read, so that a crowded
+Windows that wait at the same moment are read by one statement and written by another. A year is
+locked only for the write, which compares the version that was read; when it has moved on,
+everything is computed again, alone and with the year locked before it is read, so that a crowded
 one still gets its turn.
 """
 from __future__ import annotations

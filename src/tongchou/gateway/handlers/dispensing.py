@@ -1,6 +1,9 @@
 """A drugstore's side of electronic prescriptions (处方流转, ZB-02): 7201, 7204 to 7208, 7211."""
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
 from ...settlement.catalogue import CLASSES
 from ...visits import store as visit_store
 from .. import persons, prescription_store, prescribing
@@ -8,7 +11,7 @@ from ..call import Answer, Call
 from ..prescription_store import Prescription, Use
 from ..reading import Row
 from ..refusals import declined
-from .prescriptions import SERVICE_TYPES, shown
+from .prescriptions import SERVICE_TYPES, positive, shown
 from .queries import list_type
 
 PASSED, REFUSED = "1", "0"
@@ -33,7 +36,8 @@ def authorise(call: Call) -> Answer:
     call.looked_at(psn_no, ("prescriptions",))
     return Answer({"data": [_authorised(call, one) for one, uses in found
                             if prescribing.status(call, one) == prescribing.VALID
-                            and prescribing.use_status(one, uses) == prescribing.UNUSED]})
+                            and prescribing.use_status(one, prescribing.progress_of(
+                                call, one, uses)) == prescribing.UNUSED]})
 
 
 def _authorised(call: Call, one: Prescription) -> dict[str, object]:
@@ -101,31 +105,55 @@ def dispense(call: Call) -> Answer:
         raise declined("prescription-used", f"该次审核已出库，流水号 {use.dispensed_no}",
                        "rxChkBizSn")
     prescribing.must_be_usable(call, one, uses)
-    _check_drugs(call, one, rows)
-    given = use._replace(
+    given, warning = _handed_out(call, one, uses, rows)
+    deed = use._replace(
         dispensed_no=f"S{call.today.replace('-', '')}{call.slot.digest.hex()[:20]}",
-        dispensed_at=call.at, dispensing=prescribing.sealed(call, {"data": row, "drugs": rows}))
+        dispensed_at=call.at, dispensing=prescribing.sealed(call, {
+            "data": row, "drugs": rows,
+            prescribing.GIVEN: {code: str(count) for code, count in given.items()}}))
 
     def write(connection: object) -> None:
-        if not prescription_store.dispense(connection, call.region, one.rx_no, use.use_no, given,
-                                           one.uses):
-            raise declined("prescription-used", "处方已使用或已撤销", f"hiRxno {one.rx_no}")
+        prescription_store.lock(connection, call.region, one.rx_no)
+        _handed_out(call, one, prescription_store.uses(connection, call.region, one.rx_no), rows)
+        if not prescription_store.dispense(connection, call.region, one.rx_no, use.use_no, deed):
+            raise declined("prescription-used", "该次审核已出库，或处方已撤销",
+                           f"hiRxno {one.rx_no}")
 
-    return Answer({"data": {"flag": True, "selStooutSn": given.dispensed_no}}, (write,))
+    return Answer({"data": {"flag": True, "selStooutSn": deed.dispensed_no}}, (write,),
+                  warning=warning)
 
 
-def _check_drugs(call: Call, one: Prescription, rows: tuple[Row, ...]) -> None:
-    """Only what was prescribed, by code or by generic name. Raises Declined `no-lines`,
-    `not-prescribed`."""
+def _handed_out(call: Call, one: Prescription, uses: list[Use], rows: tuple[Row, ...],
+                ) -> tuple[dict[str, Decimal], str]:
+    """Quantity by prescribed code: only what was prescribed, by code or generic name, and no more
+    than is left of it. A line in another unit counts as all that is left: no table converts them.
+
+    Raises Declined `no-lines`, `not-prescribed`, `more-than-prescribed`, `bad-amount`."""
     if not rows:
         raise declined("no-lines", "没有药品出库明细", "rxSaleDrugDetl")
     drugs = prescribing.opened(call, one.content)["drugs"]
-    codes = {drug["medListCodg"] for drug in drugs}
-    names = {drug.get("drugGenname") for drug in drugs} - {None, ""}
+    left, found, warning = dict(prescribing.progress_of(call, one, uses).left), {}, ""
     for row in rows:
-        if row.need("medListCodg") not in codes and row.text("drugGenname") not in names:
-            raise declined("not-prescribed", f"处方中没有 {row['medListCodg'][:30]}",
-                           f"{row.where}.medListCodg")
+        drug = _prescribed(row, drugs)
+        code, count = drug["medListCodg"], positive(row, "drugTotlcnt")
+        if row.text("drugTotlcntEmp", drug["drugDosunt"]) != drug["drugDosunt"]:
+            count, warning = left[code], f"出库单位不是处方单位（{drug['drugDosunt']}），按全部取走计"
+        if not 0 < count <= left[code]:
+            raise declined("more-than-prescribed", f"{code[:30]} 尚可取 {left[code]:f} "
+                           f"{drug['drugDosunt']}", f"{row.where}.drugTotlcnt")
+        left[code] -= count
+        found[code] = found.get(code, Decimal(0)) + count
+    return found, warning
+
+
+def _prescribed(row: Row, drugs: Sequence[Mapping[str, str]]) -> Mapping[str, str]:
+    """The prescribed drug a line hands out. Raises Declined `not-prescribed`."""
+    code, name = row.need("medListCodg"), row.text("drugGenname")
+    by_code = [drug for drug in drugs if drug["medListCodg"] == code]
+    found = by_code or [drug for drug in drugs if name and drug.get("drugGenname") == name]
+    if not found:
+        raise declined("not-prescribed", f"处方中没有 {code[:30]}", f"{row.where}.medListCodg")
+    return found[0]
 
 
 def take_back(call: Call) -> Answer:

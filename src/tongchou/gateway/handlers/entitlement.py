@@ -114,7 +114,8 @@ def _funds(call: Call, row: Row, coverage: Coverage, day: str) -> list[dict[str,
              "mdtrt_id": f"2001{call.slot.digest.hex()[:20]}",
              "med_type": MED_TYPE_AS.get(row["med_type"], row["med_type"]),
              "fixmedins_code": call.profile.code, "begndate": day, "enddate": day,
-             "insutype": coverage.insutype, "kind": "on_the_spot", **money.part_fields((0, 0, 0, TRIAL_FEN))}
+             "insutype": coverage.insutype, "kind": "on_the_spot",
+             **money.part_fields((0, 0, 0, TRIAL_FEN))}
     if row.text("dise_codg"):
         asked["dise_codg"] = row["dise_codg"]
     answer = call.desk.platform.presettle(asked, who=call.who)

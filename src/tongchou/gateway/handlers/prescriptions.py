@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 
 from ...settlement import local_time
 from ...visits import store as visit_store
@@ -16,6 +17,7 @@ from .queries import list_type
 SERVICE_TYPES = ("201", "301", "105")
 MAY_REPEAT = "1"
 USES_MAX, INTERVAL_MAX_DAYS = 99, 366
+QUANTITY_BELOW = 10 ** 12
 
 
 def check(call: Call) -> Answer:
@@ -79,17 +81,18 @@ def _check_drugs(call: Call, head: Row) -> None:
         if item is None or list_type(code, item) in SERVICE_TYPES:
             raise declined("unknown-drug", f"{code[:30]} 不是当日医保目录内的药品",
                            f"{row.where}.medListCodg")
-        _positive(row, "drugCnt")
+        positive(row, "drugCnt"), row.need("drugDosunt")
 
 
-def _positive(row: Row, name: str) -> None:
-    from decimal import Decimal, InvalidOperation
+def positive(row: Row, name: str) -> Decimal:
+    """A quantity above 0. Raises Declined `bad-amount`, `missing-field`."""
     try:
-        right = Decimal(row.need(name)) > 0
+        found = Decimal(row.need(name))
+        if found.is_finite() and 0 < found < QUANTITY_BELOW:
+            return found
     except InvalidOperation:
-        right = False
-    if not right:
-        raise declined("bad-amount", "数量应为正数", f"{row.where}.{name}")
+        pass
+    raise declined("bad-amount", "数量应为正数", f"{row.where}.{name}")
 
 
 def _moment(row: Row, name: str) -> str:
@@ -169,16 +172,17 @@ def shown(call: Call, one: Prescription, uses: list, said: Mapping[str, object],
           ) -> dict[str, object]:
     """A whole prescription: head, drugs, visit, diagnoses."""
     head, visit, upload_ = said["data"], said["mdtrtinfo"], prescribing.opened(call, one.upload)
-    state, used = prescribing.status(call, one), prescribing.use_status(one, uses)
-    taken = "1" if used == prescribing.USED else "0"
+    far = prescribing.progress_of(call, one, uses)
+    state, used = prescribing.status(call, one), prescribing.use_status(one, far)
     return {"data": {**head, **_state(one, state), "fixmedinsCode": one.institution,
                      "fixmedinsName": visit.get("fixmedinsName"), "rxTraceCode": one.trace_no,
                      "rxUsedStasCodg": used[0], "rxUsedStasName": used[1],
-                     "reptFlag": head.get("reptFlag") or "0", "reptdCnt": prescribing.used(uses),
+                     "reptFlag": head.get("reptFlag") or "0", "reptdCnt": far.times,
                      "prscDeptName": visit.get("prscDeptName"),
                      "rxFile": upload_.get("rxFile"), "fileSuffix": "pdf"},
-            "rxDetlList": [{**drug, "takeDrugFlag": taken, "drugTotlcnt": drug.get("drugCnt"),
-                            "drugTotlcntEmp": drug.get("drugDosunt")} for drug in said["drugs"]],
+            "rxDetlList": [{**drug, "takeDrugFlag": "1" if far.taken(drug["medListCodg"]) else "0",
+                            "drugTotlcnt": drug["drugCnt"],
+                            "drugTotlcntEmp": drug["drugDosunt"]} for drug in said["drugs"]],
             "rxOtpinfo": {**visit, "iptOpNo": visit.get("iptOtpNo"),
                           "insutype": _insutype(call, one),
                           "pharName": upload_.get("pharName"),
@@ -206,7 +210,7 @@ def dispensing_result(call: Call) -> Answer:
     """7107 电子处方取药结果查询: what was handed out, and when it was settled."""
     one, uses, said = prescribing.own(call, call.input.one())
     given = [use for use in uses if use.counts]
-    used = prescribing.use_status(one, uses)
+    used = prescribing.use_status(one, prescribing.progress_of(call, one, uses))
     with call.desk.platform.database.connection() as connection:
         settled = visit_store.settled_with_prescription(connection, call.region, one.psn_no,
                                                         one.rx_no)
