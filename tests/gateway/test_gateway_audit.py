@@ -262,7 +262,8 @@ def test_the_agencys_commands(city: City, tmp_path: Path, capsys: pytest.Capture
     assert rules_of(examined(hospital, order(NURSING))) == [f"sex-{NURSING}"]
     assert run(["clues", "import", str(rules), *where]) == 0
     assert "as it was" in capsys.readouterr().out
-    rules.write_text("规则,编码,名称,限定,开始日期,来源\n限性别,,护理,女,2018-01-01,虚构\n", "utf-8")
+    rules.write_text("规则,编码,名称,限定,开始日期,来源\n限性别,,护理,女,2018-01-01,虚构\n",
+                     "utf-8")
     assert run(["clues", "import", str(rules), *where]) == 1
     assert "nothing was imported" in capsys.readouterr().err
     assert run(["clues", "import", "sample", "--region", "000009", "--database", url]) == 1

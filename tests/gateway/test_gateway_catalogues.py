@@ -300,8 +300,9 @@ def test_what_changed_since_the_clients_version(city: City) -> None:
     found = hospital.ok("1305", {"data": {"ver": version}})
     columns = catalogue_files.columns()["1305"]
     rows = [dict(zip(columns, row, strict=True)) for row in text_of(fetched(hospital, found))]
-    assert [(row["医疗目录编码"], row["开始日期"], row["有效标志"], row["版本号"]) for row in rows] == [
-        (INFUSION, "2017-01-01", "1", "00000002"), (INFUSION, "2018-01-01", "0", "00000002")]
+    assert [tuple(row[name] for name in ("医疗目录编码", "开始日期", "有效标志", "版本号"))
+            for row in rows] == [(INFUSION, "2017-01-01", "1", "00000002"),
+                                 (INFUSION, "2018-01-01", "0", "00000002")]
     assert int(found["data_cnt"]) == 2
     assert len(text_of(fetched(hospital, before))) == int(before["data_cnt"])   # as it was
     row, *_ = rows_of(hospital, "1318", hilist_code=INFUSION, hilist_lmtpric_type="3")

@@ -43,8 +43,8 @@ def add(connection: Connection, region: str, one: Filing) -> None:
     try:
         connection.execute(
             "insert into declaration (region, shard, psn_no, filing_no, kind, institution, "
-            "subject, sort, rank, first_day, last_day, sent, filed_at, filed_by) values (%(region)s, "
-            "%(shard)s, %(psn_no)s, %(filing_no)s, %(kind)s, %(institution)s, %(subject)s, "
+            "subject, sort, rank, first_day, last_day, sent, filed_at, filed_by) values ("
+            "%(region)s, %(shard)s, %(psn_no)s, %(filing_no)s, %(kind)s, %(institution)s, %(subject)s, "
             "%(sort)s, %(rank)s, %(first)s, nullif(%(last)s, '')::date, %(sent)s, %(filed_at)s, "
             "%(filed_by)s) on conflict (region, shard, psn_no, filing_no) do nothing",
             {**_person(region, one.psn_no), **one._asdict()})
@@ -68,7 +68,8 @@ def withdraw(connection: Connection, region: str, one: Filing,
     """
     connection.execute(
         "update declaration set withdrawn_at = %(at)s, withdrawn_by = %(by)s, "
-        f"withdrawn_why = %(why)s where {PERSON} and filing_no = %(filing_no)s and withdrawn_at is null",
+        f"withdrawn_why = %(why)s where {PERSON} and filing_no = %(filing_no)s "
+        "and withdrawn_at is null",
         {**_person(region, one.psn_no), **deed, "filing_no": one.filing_no})
 
 

@@ -1,0 +1,461 @@
+"""Electronic prescriptions from the hospital to the drugstore: 7101 to 7107, 7201 to 7211."""
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from gateway_city import City
+from hospital import Hospital
+from identities import check_money
+from standard import both
+from visiting import Person, Stay, identify
+
+from tongchou.gateway import prescribing
+
+STANDARD, LIKE_S3, STORE = "H52990100001", "H52990100002", "P52990100001"
+DRUG = "XC08CAB927A001010199027"
+FILE = base64.b64encode(b"%PDF-1.7 a prescription").decode()
+
+
+@pytest.fixture(params=(STANDARD, LIKE_S3))
+def hospital(city: City, request: pytest.FixtureRequest) -> Hospital:
+    """A standard client and one like that of S3."""
+    return city.hospital(request.param)
+
+
+@pytest.fixture
+def store(city: City, hospital: Hospital) -> Hospital:
+    """The drugstore, in the dialect of the hospital."""
+    city.profiles.refresh()
+    city.profiles.put(replace(city.profiles.of(STORE), dialect=hospital.profile.dialect), "test",
+                      city.platform.clock())
+    return city.hospital(STORE)
+
+
+class Prescribing:
+    """One prescription on its way, and who handles it."""
+
+    def __init__(self, city: City, hospital: Hospital, why: str = "an employee") -> None:
+        self.city, self.hospital = city, hospital
+        self.person = identify(hospital, city.person(why))
+        self.visit = Stay(hospital, self.person, city.today)
+        self.visit.register()
+        self.visit.describe()
+        self.number = self.trace = self.digest = ""
+
+    def head(self, **more: object) -> dict[str, object]:
+        """data of 7101."""
+        now = datetime.fromisoformat(f"{self.city.today}T08:00:00")
+        return {"mdtrtCertType": "02", "mdtrtCertNo": self.person.certno, "bizTypeCode": "01",
+                "ecToken": "token", "authNo": "auth", "hospRxno": f"R{self.visit.mdtrt_id}",
+                "rxTypeCode": "1", "prscTime": f"{now:%F %T}", "rxDrugCnt": "1", "valiDays": "3",
+                "valiEndTime": f"{now + timedelta(days=3):%F} 23:59:59", "reptFlag": "0",
+                "rxCotnFlag": "0", **more}
+
+    def drug(self, code: str = DRUG, count: str = "6", **more: object) -> dict[str, object]:
+        """A row of rxdrugdetail."""
+        day = self.city.today
+        return {"medListCodg": code, "rxItemTypeCode": "11", "drugGenname": "氨氯地平",
+                "drugDosform": "片剂", "drugSpec": "5mg", "medcWayCodg": "1", "medcWayDscr": "口服",
+                "medcBegntime": f"{day} 08:00:00", "medcEndtime": f"{day} 20:00:00",
+                "medcDays": "3", "sinDosunt": "片", "sinDoscnt": "1", "usedFrquCodg": "12",
+                "usedFrquName": "每天二次", "drugDosunt": "片", "drugCnt": count,
+                "hospApprFlag": "0", **more}
+
+    def patient(self, **more: object) -> dict[str, object]:
+        """mdtrtinfo of 7101."""
+        return {"fixmedinsName": "演示医院", "fixmedinsCode": self.hospital.profile.code,
+                "mdtrtId": self.visit.mdtrt_id, "medType": "11", "iptOtpNo": "OP1",
+                "psnNo": self.person.psn_no, "patnName": self.person.name, "psnCertType": "01",
+                "certno": self.person.certno, "patnAge": "40", "gend": "1", "prscDeptName": "内科",
+                "prscDeptCode": "01", "drCode": "D1", "prscDrName": "医生", "drProfttlCodg": "234",
+                "drProfttlName": "医师", "drDeptCode": "01", "drDeptName": "内科",
+                "mdtrtTime": f"{self.city.today} 08:00:00", "spDiseFlag": "0",
+                "maindiagCode": "I10", "maindiagName": "高血压", **more}
+
+    def checking(self, head: Mapping[str, object] = {}, patient: Mapping[str, object] = {},
+                 drugs: Sequence[Mapping[str, object]] | None = None) -> dict[str, object]:
+        """The input of 7101."""
+        return {"data": self.head(**head), "rxdrugdetail": list(drugs or [self.drug()]),
+                "mdtrtinfo": self.patient(**patient), "diseinfo": [{
+                    "diagType": "1", "maindiagFlag": "1", "diagSrtNo": "1", "diagCode": "I10",
+                    "diagName": "高血压", "diagDept": "内科", "diagDrNo": "D1",
+                    "diagDrName": "医生", "diagTime": f"{self.city.today} 08:10:00"}]}
+
+    def check(self, **more: object) -> None:
+        """7101."""
+        found = both(self.hospital, "7101", self.checking(**more))["data"]
+        self.number, self.trace = found["hiRxno"], found["rxTraceCode"]
+
+    def sign(self) -> None:
+        """7102."""
+        self.digest = both(self.hospital, "7102", {"data": {
+            "fixmedinsCode": self.hospital.profile.code, "originalValue": "a=1",
+            "originalRxFile": FILE}})["data"]["signDigest"]
+
+    def uploading(self, **more: object) -> dict[str, object]:
+        """The input of 7103."""
+        return {"data": {**self.named(), "rxTraceCode": self.trace, "fixmedinsName": "演示医院",
+                         "drCode": "D1", "prscDrName": "医生", "pharDeptName": "药剂科",
+                         "pharDeptCode": "09", "pharCode": "P1", "pharName": "药师",
+                         "pharChkTime": f"{self.city.today} 08:20:00", "rxFile": FILE,
+                         "signDigest": self.digest, "patnName": self.person.name, **more}}
+
+    def named(self, **more: object) -> dict[str, object]:
+        """What the hospital's messages repeat."""
+        return {"hiRxno": self.number, "fixmedinsCode": self.hospital.profile.code,
+                "mdtrtId": self.visit.mdtrt_id, "psnCertType": "01",
+                "certno": self.person.certno, **more}
+
+    def issue(self, **more: object) -> None:
+        """7101, 7102, 7103."""
+        self.check(**more)
+        self.sign()
+        found = both(self.hospital, "7103", self.uploading())["data"]
+        assert found["hiRxno"] == self.number and found["rxStasCodg"] == "1"
+
+    def withdrawing(self) -> dict[str, object]:
+        """The input of 7104."""
+        return {"data": {"hiRxno": self.number, "fixmedinsCode": self.hospital.profile.code,
+                         "drCode": "D1", "undoDrName": "医生", "undoDrCertType": "01",
+                         "undoDrCertno": "D1", "undoRea": "开错药品",
+                         "undoTime": f"{self.city.today} 09:00:00"}}
+
+    def told(self, infno: str) -> dict[str, object]:
+        """7105, 7106, 7107."""
+        return both(self.hospital, infno, {"data": self.named(psnName=self.person.name)})
+
+
+class Dispensing:
+    """A drugstore at work on a prescription."""
+
+    def __init__(self, store: Hospital, one: Prescribing) -> None:
+        self.store, self.one, self.today = store, one, one.city.today
+        self.token = self.verified = self.review = ""
+
+    def signed(self, **more: object) -> dict[str, object]:
+        """Who asks."""
+        return {"fixmedinsCode": STORE, "ipInfo": "10.0.0.9", "opter": "1", "opterName": "店员",
+                "optinsNo": "529900", **more}
+
+    def authorising(self, **more: object) -> dict[str, object]:
+        """The input of 7201."""
+        person: Person = self.one.person
+        return {"data": {**self.signed(), "psnName": person.name, "psnCertType": "01",
+                         "certno": person.certno, "ecToken": "token", **more}}
+
+    def authorise(self) -> list[str]:
+        """7201: this prescription, where it can be used; its token is remembered."""
+        rows = both(self.store, "7201", self.authorising())["data"]
+        self.token = next((row["epcToken"] for row in rows
+                           if row["authRxno"] == self.one.number), self.token)
+        return [row["authRxno"] for row in rows if row["authRxno"] == self.one.number]
+
+    def download(self) -> dict[str, object]:
+        """7204."""
+        return both(self.store, "7204", {"data": self.signed(
+            epcToken=self.token, authRxno=self.one.number, devInfo="pc")})
+
+    def verifying(self, **more: object) -> dict[str, object]:
+        """The input of 7205."""
+        return {"data": {"hiRxno": self.one.number, "fixmedinsCode": STORE, "rxFile": FILE,
+                         "rxTraceCode": self.one.trace, "epcToken": self.token, **more}}
+
+    def reviewing(self, **more: object) -> dict[str, object]:
+        """The input of 7206."""
+        return {"data": {"hiRxno": self.one.number, "epcToken": self.token, "ecToken": "token",
+                         "fixmedinsCode": STORE, "fixmedinsName": "演示药店", "pharCertType": "01",
+                         "pharCertno": "P9", "pharName": "药师", "pharCode": "P9",
+                         "rxChkOpnn": "同意", "rxChkStasCodg": "1",
+                         "rxChkTime": f"{self.today} 10:00:00",
+                         "rxSignVerifySn": self.verified, **more}}
+
+    def reviewed(self, **more: object) -> None:
+        """7205 and 7206."""
+        found = both(self.store, "7205", self.verifying())["data"]
+        assert found["flag"] is True
+        self.verified = found["rxSignVerifySn"]
+        self.review = both(self.store, "7206", self.reviewing(**more))["data"]["rxChkBizSn"]
+
+    def giving(self, *lines: Mapping[str, object]) -> dict[str, object]:
+        """The input of 7207."""
+        return {"data": {"hiRxno": self.one.number, "fixmedinsCode": STORE,
+                         "fixmedinsName": "演示药店", "rxChkBizSn": self.review},
+                "rxSaleDrugDetl": list(lines or [self.line()])}
+
+    def line(self, count: str = "6", code: str = DRUG, unit: str = "片", **more: object,
+             ) -> dict[str, object]:
+        """A row of rxSaleDrugDetl."""
+        return {"rtalDocno": "D1", "stooutTime": self.today, "medListCodg": code,
+                "medinsListCodg": "X1", "drugGenname": "氨氯地平", "drugSpec": "5mg",
+                "drugTotlcnt": count, "drugTotlcntEmp": unit, **more}
+
+    def give(self, *lines: Mapping[str, object]) -> str:
+        """7207."""
+        found = both(self.store, "7207", self.giving(*lines))["data"]
+        assert found["flag"] is True
+        return found["selStooutSn"]
+
+    def taking_back(self, number: str) -> dict[str, object]:
+        """The input of 7208."""
+        return {"data": {"hiRxno": self.one.number, "fixmedinsCode": STORE,
+                         "selStooutSn": number}}
+
+    def whole(self, *lines: Mapping[str, object]) -> str:
+        """7201 to 7207."""
+        self.authorise()
+        self.reviewed()
+        return self.give(*lines)
+
+
+# --- the whole way --------------------------------------------------------------------------------
+@pytest.mark.clause("ZB-02")
+def test_from_the_doctor_to_the_drugstore(city: City, hospital: Hospital, store: Hospital) -> None:
+    """Prescribed, verified, signed, uploaded; authorised, read, reviewed, handed out, paid."""
+    one = Prescribing(city, hospital)
+    one.issue()
+    counter = Dispensing(store, one)
+    assert counter.authorise() == [one.number]
+    found = counter.download()
+    assert found["data"]["rxFile"] == FILE and found["rxOtpinfo"]["patnName"] == one.person.name
+    assert found["rxDetlList"][0]["takeDrugFlag"] == "0"
+    counter.reviewed()
+    assert one.told("7106")["data"]["rxChkStasCodg"] == "1"
+    counter.give()
+    assert one.told("7105")["data"]["rxUsedStasCodg"] == "2"
+    row, = one.told("7107")["seltdelts"]
+    assert Decimal(row["cnt"]) == 6 and row["takeDrugFlag"] == "1"
+    settled = sold(store, one)
+    assert Decimal(str(settled["setlinfo"]["fund_pay_sumamt"])) > 0, settled
+    check_money(settled)
+    assert one.told("7107")["data"]["setlTime"]
+    back = counter.taking_back("")
+    assert "先撤销结算" in store.refused("7208", back)
+    store.ok("2103", {"data": {"psn_no": one.person.psn_no, "setl_id": settled["setlinfo"][
+        "setl_id"], "mdtrt_id": settled["setlinfo"]["mdtrt_id"]}})
+    both(store, "7208", back)
+    assert one.told("7105")["data"]["rxUsedStasCodg"] == "1"
+    both(hospital, "7104", one.withdrawing())
+
+
+def sold(store: Hospital, one: Prescribing) -> dict[str, object]:
+    """2102 of the drugs on the prescription."""
+    return store.ok("2102", selling(one))
+
+
+def selling(one: Prescribing) -> dict[str, object]:
+    return {"druginfo": {**one.person.fields(), "begntime": f"{one.city.today} 10:30:00",
+                         "medfee_sumamt": "600.00", "med_type": "41", "acct_used_flag": "0",
+                         "invono": ""},
+            "drugdetail": [{"feedetl_sn": "1", "rxno": one.number, "rx_circ_flag": "1",
+                            "fee_ocur_time": f"{one.city.today} 10:30:00", "med_list_codg": DRUG,
+                            "medins_list_codg": "X1", "det_item_fee_sumamt": "600.00",
+                            "cnt": "6", "pric": "100.00", "rxcircflag": "1"}]}
+
+
+# --- handed out -----------------------------------------------------------------------------------
+def test_nothing_is_handed_out_twice(city: City, hospital: Hospital, store: Hospital) -> None:
+    one = Prescribing(city, hospital)
+    one.issue()
+    counter = Dispensing(store, one)
+    counter.authorise()
+    counter.reviewed()
+    first = counter.review
+    counter.reviewed(rxChkOpnn="再次审核")
+    number = counter.give()
+    assert number in store.refused("7207", counter.giving())
+    counter.review = first
+    assert "已使用" in store.refused("7207", counter.giving())
+    assert "已使用" in store.refused("7205", counter.verifying())
+    assert counter.authorise() == []
+    assert "已取药" in hospital.refused("7104", one.withdrawing())
+    both(store, "7208", counter.taking_back(number))
+    assert "没有可撤销" in store.refused("7208", counter.taking_back(number))
+    counter.give()
+
+
+def test_part_is_handed_out_and_the_rest_later(city: City, hospital: Hospital, store: Hospital,
+                                               ) -> None:
+    other = second_drug(city)
+    one = Prescribing(city, hospital)
+    one.issue(drugs=[one.drug(), one.drug(other, "2", drugGenname="别的药")])
+    counter = Dispensing(store, one)
+    counter.whole(counter.line("4"))
+    told = one.told("7105")
+    assert told["data"]["rxUsedStasCodg"] == "1" and told["data"]["reptdCnt"] == 0
+    assert [row["takeDrugFlag"] for row in told["rxDetlList"]] == ["0", "0"]
+    assert "已取药" in hospital.refused("7104", one.withdrawing())
+    assert counter.authorise() == [one.number]
+    counter.reviewed()
+    assert "尚可取 2 片" in store.refused("7207", counter.giving(counter.line("3")))
+    assert "尚可取 1 片" in store.refused("7207", counter.giving(counter.line("1"),
+                                                             counter.line("1.5")))
+    rest = counter.give(counter.line("2"))
+    assert [row["takeDrugFlag"] for row in one.told("7105")["rxDetlList"]] == ["1", "0"]
+    counter.reviewed()
+    counter.give(counter.line("2", other, drugGenname="别的药"))
+    assert one.told("7105")["data"]["rxUsedStasCodg"] == "2"
+    assert sum(Decimal(row["cnt"]) for row in one.told("7107")["seltdelts"]) == 8
+    both(store, "7208", counter.taking_back(rest))
+    assert one.told("7105")["data"]["rxUsedStasCodg"] == "1"
+
+
+def second_drug(city: City) -> str:
+    """Another drug of the sample catalogue."""
+    with city.platform.database.connection() as connection:
+        catalogue = city.platform.catalogues.of(connection, "529900")
+    return next(item.code for item in catalogue.in_force(city.today)
+                if item.code[:1] in "XZ" and item.code != DRUG)
+
+
+def test_what_was_not_prescribed_stays(city: City, store: Hospital, hospital: Hospital) -> None:
+    one = Prescribing(city, hospital)
+    one.issue()
+    counter = Dispensing(store, one)
+    counter.authorise()
+    counter.reviewed()
+    for wrong, said in ((counter.line(code="X9", drugGenname="别的药"), "处方中没有"),
+                        (counter.line("0"), "正数"), (counter.line("NaN"), "正数"),
+                        (counter.line("7"), "尚可取 6 片"), (counter.line("many"), "正数")):
+        assert said in store.refused("7207", counter.giving(wrong))
+    assert "没有药品" in store.refused("7207", {**counter.giving(), "rxSaleDrugDetl": []})
+    same = counter.line("1", "XC08CAA", unit="盒")          # another pack of the same drug
+    reply = store.send("7207", counter.giving(same))
+    assert int(reply["infcode"]) == 0 and "按全部取走计" in reply["warn_msg"]
+    assert one.told("7105")["data"]["rxUsedStasCodg"] == "2"
+
+
+def test_a_prescription_for_several_times(city: City, hospital: Hospital, store: Hospital,
+                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    one = Prescribing(city, hospital)
+    end = date.fromisoformat(city.today) + timedelta(days=90)
+    one.issue(head={"reptFlag": "1", "maxReptCnt": "2", "minInrvDays": "20",
+                    "valiEndTime": f"{end} 23:59:59"})
+    counter = Dispensing(store, one)
+    counter.whole(counter.line("4"))
+    counter.reviewed()                      # the rest of the first time needs no waiting
+    counter.give(counter.line("2"))
+    assert one.told("7105")["data"]["reptdCnt"] == 1
+    assert "不足 20 天" in store.refused("7205", counter.verifying())
+    with monkeypatch.context() as later:
+        later.setattr(prescribing, "civil_now", lambda call: datetime.fromisoformat(
+            call.now) + timedelta(days=20))
+        counter.whole()
+        assert "已使用" in store.refused("7205", counter.verifying())
+    assert one.told("7105")["data"]["rxUsedStasCodg"] == "2"
+
+
+# --- states ---------------------------------------------------------------------------------------
+def test_what_expired_is_no_longer_handed_out(city: City, hospital: Hospital, store: Hospital,
+                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    one, late = Prescribing(city, hospital), Prescribing(city, hospital)
+    one.issue()
+    late.check()
+    late.sign()
+    counter = Dispensing(store, one)
+    counter.authorise()
+    counter.reviewed()
+    monkeypatch.setattr(prescribing, "civil_now",
+                        lambda call: datetime.fromisoformat(call.now) + timedelta(days=5))
+    assert one.told("7105")["data"]["rxStasCodg"] == "2"
+    assert counter.authorise() == []
+    for infno, sent in (("7205", counter.verifying()), ("7206", counter.reviewing()),
+                        ("7207", counter.giving()), ("2102", selling(one))):
+        assert "已失效" in store.refused(infno, sent)
+    assert "有效截止" in hospital.refused("7103", late.uploading())
+    assert "有效截止" in hospital.refused("7101", one.checking(head={"hospRxno": "R9"}))
+
+
+@pytest.mark.clause("ZB-02")
+def test_what_is_withdrawn_is_worth_nothing(city: City, hospital: Hospital, store: Hospital,
+                                            ) -> None:
+    one = Prescribing(city, hospital)
+    one.issue()
+    counter = Dispensing(store, one)
+    counter.authorise()
+    counter.reviewed()
+    assert both(hospital, "7104", one.withdrawing())["data"]["rxStasCodg"] == "3"
+    assert hospital.again()["output"]["data"]["rxStasCodg"] == "3"
+    assert "已撤销" in hospital.refused("7104", {**one.withdrawing(), "more": []})
+    assert counter.authorise() == []
+    for infno, sent in (("7205", counter.verifying()), ("7206", counter.reviewing()),
+                        ("7207", counter.giving()), ("2102", selling(one))):
+        assert "已撤销" in store.refused(infno, sent)
+    assert one.told("7105")["data"]["rxStasCodg"] == "3"
+    one.issue()                             # the same hospital number may be used again
+
+
+def test_a_drugstore_that_does_not_agree(city: City, hospital: Hospital, store: Hospital) -> None:
+    one = Prescribing(city, hospital)
+    one.issue()
+    assert "尚未审核" in hospital.refused("7106", {"data": one.named(psnName=one.person.name)})
+    counter = Dispensing(store, one)
+    counter.authorise()
+    counter.reviewed(rxChkStasCodg="0", rxChkOpnn="剂量不符")
+    assert one.told("7106")["data"]["rxChkOpnn"] == "剂量不符"
+    assert "没有审核通过" in store.refused("7207", counter.giving())
+    assert "0 或 1" in store.refused("7206", counter.reviewing(rxChkStasCodg="5"))
+
+
+# --- what is refused ------------------------------------------------------------------------------
+@pytest.mark.parametrize(("head", "patient", "drug", "said"), [
+    ({"valiEndTime": "2001-01-01 00:00:00"}, {}, {}, "早于开方"),
+    ({"valiEndTime": ""}, {}, {}, "valiEndTime"), ({"hospRxno": ""}, {}, {}, "hospRxno"),
+    ({"reptFlag": "1", "maxReptCnt": "100000"}, {}, {}, "maxReptCnt"),
+    ({}, {"mdtrtId": "M0"}, {}, "查无此就诊"), ({}, {"patnName": "别人"}, {}, "不一致"),
+    ({}, {"psnNo": "nobody"}, {}, "查无"), ({}, {"fixmedinsCode": LIKE_S3}, {}, "机构编号"),
+    ({}, {}, {"medListCodg": "X0"}, "不是当日医保目录内的药品"),
+    ({}, {}, {"medListCodg": "001109000905000"}, "不是当日医保目录内的药品"),
+    ({}, {}, {"drugCnt": "-1"}, "正数"), ({}, {}, {"drugCnt": "Infinity"}, "正数"),
+    ({}, {}, {"drugDosunt": ""}, "drugDosunt")])
+def test_bad_prescriptions(city: City, head: dict[str, str], patient: dict[str, str],
+                           drug: dict[str, str], said: str) -> None:
+    one = Prescribing(city, city.hospital(STANDARD), "monitored")
+    assert said in one.hospital.refused("7101", one.checking(head, patient,
+                                                             [one.drug() | drug]))
+
+
+def test_bad_uploads(city: City) -> None:
+    hospital = city.hospital(STANDARD)
+    one = Prescribing(city, hospital, "monitored")
+    one.check()
+    one.sign()
+    for wrong, said in (({"signDigest": "AAAA"}, "签名与处方文件不符"), ({"rxFile": "x"}, "签名"),
+                        ({"rxTraceCode": "T0"}, "追溯码"), ({"hiRxno": "RX0"}, "查无此电子处方"),
+                        ({"patnName": "别人"}, "不一致"), ({"pharCode": ""}, "pharCode")):
+        assert said in hospital.refused("7103", one.uploading(**wrong))
+    assert "尚未上传" in hospital.refused("7105", {"data": one.named(psnName=one.person.name)})
+    hospital.ok("7103", one.uploading())
+    assert "已上传" in hospital.refused("7103", one.uploading(pharName="第二位药师"))
+    assert one.number in hospital.refused("7101", one.checking())
+    there = city.hospital(LIKE_S3)
+    asked = one.named(psnName=one.person.name, fixmedinsCode=LIKE_S3)
+    assert "不是本机构" in there.refused("7105", {"data": asked})
+
+
+def test_only_who_holds_the_token_reads(city: City) -> None:
+    hospital, store = city.hospital(STANDARD), city.hospital(STORE)
+    one = Prescribing(city, hospital, "monitored")
+    one.issue()
+    counter = Dispensing(store, one)
+    assert "令牌" in store.refused("7205", counter.verifying(epcToken="0" * 74))
+    counter.authorise()
+    assert "令牌" in store.refused("7205", counter.verifying(epcToken=counter.token[:-1] + "x"))
+    assert "验签" in store.refused("7205", counter.verifying(rxFile="x"))
+    assert "7205" in store.refused("7206", counter.reviewing(rxSignVerifySn="V0"))
+    assert "不一致" in store.refused("7201", counter.authorising(psnName="别人"))
+    wrong = counter.authorising(fixmedinsCode=STANDARD)
+    assert "非定点" in hospital.refused("7201", wrong)
+
+
+def test_the_drug_catalogue_by_pages(city: City, hospital: Hospital) -> None:
+    asked = {"fixmedinsCode": hospital.profile.code, "pageNum": "1", "pageSize": "3"}
+    found = both(hospital, "7211", {"data": asked})
+    assert found["data"]["size"] == len(found["list"]) <= 3 <= found["data"]["total"]
+    row, = both(hospital, "7211", {"data": {**asked, "medListCodg": DRUG}})["list"]
+    assert row["medListCodg"] == DRUG
+    assert "pageNum" in hospital.refused("7211", {"data": {**asked, "pageNum": "0"}})
