@@ -4,8 +4,9 @@
                         [--only engines,latency,pipeline,platform,gateway,grouping,points]
                         [--strict] [--json FILE]
 
-Every part runs in processes of its own, all but platform and gateway on one thread. Gates say PASS or FAIL;
-the exit code is 0 all the same unless --strict is given. See bench/README.md for what is measured.
+Every part runs in processes of its own, all but platform and gateway on one thread. Gates say PASS
+or FAIL; the exit code is 0 all the same unless --strict is given. See bench/README.md for what is
+measured.
 """
 from __future__ import annotations
 

@@ -8,14 +8,18 @@ import random
 import re
 from collections import Counter
 from collections.abc import Mapping
+from decimal import Decimal
 
+import orjson
 import pytest
 from clients import DRUG, client_of, line, morning, outpatient, stay
-from fuzzing import Fuzzer
+from fuzzing import ODD, WORDS, Fuzzer
 from gateway_city import City
 
 from tongchou.client import Purchase, Refused
 from tongchou.database import Database
+from tongchou.gateway.nodes import Field
+from tongchou.gateway.writing import shown
 from tongchou.ledger import verify
 
 CODE = "H52990100004"          # family E: nothing of it is stopped by a signature
@@ -141,3 +145,9 @@ def test_fifteen_hundred_messages_nobody_would_send(city: City, database: Databa
 @pytest.mark.long
 def test_twenty_thousand_messages_nobody_would_send(city: City, database: Database) -> None:
     survive(city, database, 20_000)
+
+
+@pytest.mark.parametrize("sent", [*WORDS, *ODD, "01", Decimal("1E+2"), Decimal("2.00")])
+def test_whatever_was_registered_as_a_number_is_answered_as_one(sent: object) -> None:
+    found = json.loads(orjson.dumps(shown(sent, Field("diag_srt_no", "n", 2))), parse_float=str)
+    assert isinstance(found, (int, str))

@@ -17,7 +17,7 @@ from visiting import Person, Stay, identify
 from tongchou.gateway import prescribing
 
 STANDARD, LIKE_S3, STORE = "H52990100001", "H52990100002", "P52990100001"
-DRUG = "XC08CAB927A001010199027"
+DRUG = "XA10ACH907A008010199007"
 FILE = base64.b64encode(b"%PDF-1.7 a prescription").decode()
 
 
@@ -59,11 +59,11 @@ class Prescribing:
     def drug(self, code: str = DRUG, count: str = "6", **more: object) -> dict[str, object]:
         """A row of rxdrugdetail."""
         day = self.city.today
-        return {"medListCodg": code, "rxItemTypeCode": "11", "drugGenname": "氨氯地平",
-                "drugDosform": "片剂", "drugSpec": "5mg", "medcWayCodg": "1", "medcWayDscr": "口服",
+        return {"medListCodg": code, "rxItemTypeCode": "11", "drugGenname": "胰岛素",
+                "drugDosform": "注射剂", "drugSpec": "3ml", "medcWayCodg": "4", "medcWayDscr": "注射",
                 "medcBegntime": f"{day} 08:00:00", "medcEndtime": f"{day} 20:00:00",
-                "medcDays": "3", "sinDosunt": "片", "sinDoscnt": "1", "usedFrquCodg": "12",
-                "usedFrquName": "每天二次", "drugDosunt": "片", "drugCnt": count,
+                "medcDays": "3", "sinDosunt": "支", "sinDoscnt": "1", "usedFrquCodg": "12",
+                "usedFrquName": "每天二次", "drugDosunt": "支", "drugCnt": count,
                 "hospApprFlag": "0", **more}
 
     def patient(self, **more: object) -> dict[str, object]:
@@ -75,15 +75,15 @@ class Prescribing:
                 "prscDeptCode": "01", "drCode": "D1", "prscDrName": "医生", "drProfttlCodg": "234",
                 "drProfttlName": "医师", "drDeptCode": "01", "drDeptName": "内科",
                 "mdtrtTime": f"{self.city.today} 08:00:00", "spDiseFlag": "0",
-                "maindiagCode": "I10", "maindiagName": "高血压", **more}
+                "maindiagCode": "E11", "maindiagName": "糖尿病", **more}
 
     def checking(self, head: Mapping[str, object] = {}, patient: Mapping[str, object] = {},
                  drugs: Sequence[Mapping[str, object]] | None = None) -> dict[str, object]:
         """The input of 7101."""
         return {"data": self.head(**head), "rxdrugdetail": list(drugs or [self.drug()]),
                 "mdtrtinfo": self.patient(**patient), "diseinfo": [{
-                    "diagType": "1", "maindiagFlag": "1", "diagSrtNo": "1", "diagCode": "I10",
-                    "diagName": "高血压", "diagDept": "内科", "diagDrNo": "D1",
+                    "diagType": "1", "maindiagFlag": "1", "diagSrtNo": "1", "diagCode": "E11",
+                    "diagName": "糖尿病", "diagDept": "内科", "diagDrNo": "D1",
                     "diagDrName": "医生", "diagTime": f"{self.city.today} 08:10:00"}]}
 
     def check(self, **more: object) -> None:
@@ -187,11 +187,11 @@ class Dispensing:
                          "fixmedinsName": "演示药店", "rxChkBizSn": self.review},
                 "rxSaleDrugDetl": list(lines or [self.line()])}
 
-    def line(self, count: str = "6", code: str = DRUG, unit: str = "片", **more: object,
+    def line(self, count: str = "6", code: str = DRUG, unit: str = "支", **more: object,
              ) -> dict[str, object]:
         """A row of rxSaleDrugDetl."""
         return {"rtalDocno": "D1", "stooutTime": self.today, "medListCodg": code,
-                "medinsListCodg": "X1", "drugGenname": "氨氯地平", "drugSpec": "5mg",
+                "medinsListCodg": "X1", "drugGenname": "胰岛素", "drugSpec": "3ml",
                 "drugTotlcnt": count, "drugTotlcntEmp": unit, **more}
 
     def give(self, *lines: Mapping[str, object]) -> str:
@@ -230,7 +230,7 @@ def test_from_the_doctor_to_the_drugstore(city: City, hospital: Hospital, store:
     row, = one.told("7107")["seltdelts"]
     assert Decimal(row["cnt"]) == 6 and row["takeDrugFlag"] == "1"
     settled = sold(store, one)
-    assert Decimal(str(settled["setlinfo"]["fund_pay_sumamt"])) > 0, settled
+    assert Decimal(str(settled["setlinfo"]["fund_pay_sumamt"])) > 0, str(settled)
     check_money(settled)
     assert one.told("7107")["data"]["setlTime"]
     back = counter.taking_back("")
@@ -249,12 +249,12 @@ def sold(store: Hospital, one: Prescribing) -> dict[str, object]:
 
 def selling(one: Prescribing) -> dict[str, object]:
     return {"druginfo": {**one.person.fields(), "begntime": f"{one.city.today} 10:30:00",
-                         "medfee_sumamt": "600.00", "med_type": "41", "acct_used_flag": "0",
+                         "medfee_sumamt": "229.20", "med_type": "41", "acct_used_flag": "0",
                          "invono": ""},
             "drugdetail": [{"feedetl_sn": "1", "rxno": one.number, "rx_circ_flag": "1",
                             "fee_ocur_time": f"{one.city.today} 10:30:00", "med_list_codg": DRUG,
-                            "medins_list_codg": "X1", "det_item_fee_sumamt": "600.00",
-                            "cnt": "6", "pric": "100.00", "rxcircflag": "1"}]}
+                            "medins_list_codg": "X1", "det_item_fee_sumamt": "229.20",
+                            "cnt": "6", "pric": "38.20"}]}
 
 
 # --- handed out -----------------------------------------------------------------------------------
@@ -291,8 +291,8 @@ def test_part_is_handed_out_and_the_rest_later(city: City, hospital: Hospital, s
     assert "已取药" in hospital.refused("7104", one.withdrawing())
     assert counter.authorise() == [one.number]
     counter.reviewed()
-    assert "尚可取 2 片" in store.refused("7207", counter.giving(counter.line("3")))
-    assert "尚可取 1 片" in store.refused("7207", counter.giving(counter.line("1"),
+    assert "尚可取 2 支" in store.refused("7207", counter.giving(counter.line("3")))
+    assert "尚可取 1 支" in store.refused("7207", counter.giving(counter.line("1"),
                                                              counter.line("1.5")))
     rest = counter.give(counter.line("2"))
     assert [row["takeDrugFlag"] for row in one.told("7105")["rxDetlList"]] == ["1", "0"]
@@ -320,10 +320,10 @@ def test_what_was_not_prescribed_stays(city: City, store: Hospital, hospital: Ho
     counter.reviewed()
     for wrong, said in ((counter.line(code="X9", drugGenname="别的药"), "处方中没有"),
                         (counter.line("0"), "正数"), (counter.line("NaN"), "正数"),
-                        (counter.line("7"), "尚可取 6 片"), (counter.line("many"), "正数")):
+                        (counter.line("7"), "尚可取 6 支"), (counter.line("many"), "正数")):
         assert said in store.refused("7207", counter.giving(wrong))
     assert "没有药品" in store.refused("7207", {**counter.giving(), "rxSaleDrugDetl": []})
-    same = counter.line("1", "XC08CAA", unit="盒")          # another pack of the same drug
+    same = counter.line("1", "XA10ACX", unit="盒")          # another pack of the same drug
     reply = store.send("7207", counter.giving(same))
     assert int(reply["infcode"]) == 0 and "按全部取走计" in reply["warn_msg"]
     assert one.told("7105")["data"]["rxUsedStasCodg"] == "2"

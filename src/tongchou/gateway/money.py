@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..money import divide_rounded, parse_yuan, yuan_text
-from ..policy import Pack
+from ..policy import Cell, Pack
 from ..terms import FUND_FIELDS, FUNDS, PARTS
 from ..visits import Visit
 
@@ -60,15 +60,21 @@ def _dedc_before(answer: Mapping[str, object], visit: Visit | None) -> int:
                if one.reversed_at is None and one.setl_id != answer["setl_id"])
 
 
-def details(answer: Mapping[str, object], pack: Pack) -> list[dict[str, object]]:
-    """setldetail: one row a fund_pay_type that paid, then the hospital's share."""
+def details(answer: Mapping[str, object], pack: Pack, visit: str = "") -> list[dict[str, object]]:
+    """setldetail: one row a fund_pay_type that paid, then the hospital's share. Base and limit of a
+    type are those of its first layer that paid; `visit` is our word for the kind of visit."""
     own, found = answer["this_settlement"], {}
-    bases = {layer["fund_pay_type"]: layer["base"] for layer in answer["layers"]}
+    first = {layer["fund_pay_type"]: layer for layer in reversed(answer["layers"])
+             if parse_yuan(layer["paid"])}
+    cell = {"insurance": str(answer["year"]).partition(":")[2], "visit": visit,
+            "status": answer["chosen_status"] or "none"}
     for fund, yuan in own["funds"].items():
         kind = pack.funds[fund]
+        layer = first.get(kind.fund_pay_type)
         row = found.setdefault(kind.fund_pay_type, {
             "fund_pay_type": kind.fund_pay_type, "fund_pay_type_name": kind.zh,
-            "inscp_scp_amt": bases.get(kind.fund_pay_type, "0.00"), "crt_payb_lmt_amt": "0.00",
+            "inscp_scp_amt": layer["base"] if layer else "0.00",
+            "crt_payb_lmt_amt": yuan_text(limit_fen(pack, layer["layer"], cell) if layer else 0),
             "fund_payamt": "0.00", "setl_proc_info": ""})
         row["fund_payamt"] = yuan_text(parse_yuan(row["fund_payamt"]) + parse_yuan(yuan))
     if parse_yuan(own["hosp_part_amt"]):
@@ -77,6 +83,15 @@ def details(answer: Mapping[str, object], pack: Pack) -> list[dict[str, object]]
             "inscp_scp_amt": "0.00", "crt_payb_lmt_amt": "0.00",
             "fund_payamt": own["hosp_part_amt"], "setl_proc_info": ""}
     return list(found.values())
+
+
+def limit_fen(pack: Pack, layer: str, cell: Cell) -> int:
+    """The tightest limit on payments that a layer has in a class of settlements (封顶线, whole,
+    whatever is used of it), in fen; 0 where the pack has none, or one that hangs on what a
+    settlement's answer does not tell (`cell`: insurance, visit, status)."""
+    caps = [cap for one in pack.layers if one.name == layer for cap in one.caps
+            if cap.on == "payment" and cap.amount.dimensions() <= cell.keys()]
+    return min((cap.amount.at(cell) for cap in caps), default=0)
 
 
 def negated(kept: Mapping[str, object]) -> dict[str, object]:

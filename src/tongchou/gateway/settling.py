@@ -13,6 +13,7 @@ from typing import NamedTuple
 from ..errors import Refusal
 from ..money import yuan_text
 from ..settlement import local_time
+from ..terms import visit_of
 from ..visits import KeptSettlement, Visit
 from . import money, persons
 from .call import Answer, Call, Noting
@@ -168,4 +169,5 @@ def _kept(call: Call, visit: Visit, bill: Bill, row: Row, answer: Mapping[str, o
             **money.amounts(answer, pack, bill.parts, visit),
             "medins_setl_id": call.envelope.msgid, "clr_optins": call.region, "clr_way": CLR_WAY,
             "clr_type": bill.med_type[:2], "invono": row.text("invono")}
-    return {"setlinfo": info, "setldetail": money.details(answer, pack)}
+    return {"setlinfo": info, "setldetail": money.details(
+        answer, pack, visit_of(bill.med_type) or "")}

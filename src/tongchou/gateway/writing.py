@@ -6,11 +6,12 @@ the number of the message as it is. Misspelt keys of the standard stand beside t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import InvalidOperation
 
 import orjson
 
 from .nodes import HERE, Field, Node, Transaction, output_names
+from .reading import plain_number
 
 ZERO = orjson.Fragment(b"0")
 # Key of the standard -> the key that was meant (README 7). Both are served.
@@ -71,6 +72,7 @@ def shown(value: object, field: Field) -> object:
 def _number(value: object) -> object:
     if value in (None, ""):
         return ZERO
-    if isinstance(value, (int, Decimal)):
-        return orjson.Fragment(format(value, "f" if isinstance(value, Decimal) else "").encode())
-    return orjson.Fragment(str(value).encode())
+    try:
+        return orjson.Fragment(plain_number(str(value)).encode())
+    except (InvalidOperation, ValueError):
+        return ZERO          # what a client registered where a number belongs counts as empty

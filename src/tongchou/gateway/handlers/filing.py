@@ -1,6 +1,6 @@
 """Filings of persons (备案): 2501 to 2507.
 
-Referrals and chronic certificates are facts of enrolment, which settlement reads: `Enrolment`
+Referrals, chronic certificates and filings for care away from home are facts of enrolment, which settlement reads: `Enrolment`
 writes them and commits by itself. A try that broke off in between is taken up by its repeat, which
 finds the fact under the number of the filing. A referral counts once the agency has registered it
 (BJ-61); until then its institution may withdraw it.
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 
-from ...enrolment import ChronicCertificate, Referral, entry, in_force
+from ...enrolment import AwayFiling, ChronicCertificate, Institution, Referral, entry, in_force
 from ...settlement import local_time
 from .. import filing_store, persons
 from ..call import Answer, Call
@@ -21,6 +21,13 @@ SEALED_AS = "filing"
 REFERRAL, CHRONIC, PROVIDER, INJURY = "referral", "chronic", "provider", "injury"
 IN_AREA, AGREED, CHRONIC_KIND = "1", "1", "chronic"
 SORTS = tuple(f"{number:02d}" for number in (*range(1, 21), 22, 23, 32, 99))   # biz_appy_type
+# biz_appy_type of care away from home -> why (06 转诊转院, 07 异地急诊住院, 08 异地安置). It opens the
+# city of the institution: the first four digits of its area (national rule of 2022 on direct
+# settlement across provinces: a filing names a city).
+REFER = "06"
+AWAY = {REFER: "referred", "07": "other", "08": "settled"}
+CITY_DIGITS = 4
+HOME = "local"
 REFERRAL_TYPES = ("1", "2", "3")       # 市内, 省内异地, 省外异地
 LEVEL_ORDER = ("none", "village", "township", "1", "2", "3")
 
@@ -219,21 +226,57 @@ def withdraw_certificate(call: Call) -> Answer:
 # --- providers and injuries -----------------------------------------------------------------------
 def choose_provider(call: Call) -> Answer:
     """2505 人员定点备案: which institution a person chose for what; one at a time of a kind and
-    rank."""
+    rank. For care away from home it is what referrals are asked against, from its first day."""
     row = call.input.one()
     code, first = row.need("fixmedins_code"), row.day("begndate") or call.today
     if row.need("biz_appy_type") not in SORTS:
         raise declined("unknown-code", f"业务申请类型 {row['biz_appy_type'][:10]} 无法识别",
                        "biz_appy_type")
     row.need("fix_srt_no")
-    call.desk.platform.places.institution(call.region, code, first)
-    return _answer(call, _filing(call, row, PROVIDER, code, first, row.day("enddate")))
+    institution = call.desk.platform.places.institution(call.region, code, first)[0]
+    one = _filing(call, row, PROVIDER, code, first, row.day("enddate"))
+    fact = _away(one, institution)
+    if fact is not None and _away_fact(call, one.psn_no, fact) is None:
+        call.desk.platform.enrolment.add(call.region, one.psn_no, fact, by=call.who.user_id,
+                                         why="异地就医备案 2505")
+    elif fact is not None and not _unanswered(call, one):
+        raise declined("filing-known", "该时段已有同类异地就医备案，请先撤销原备案",
+                       "fixmedins_code")
+    return _answer(call, one)
+
+
+def _away(one: Filing, institution: Institution) -> AwayFiling | None:
+    """What a filing says of care away from home; None for a choice at home.
+
+    Raises Declined `not-away`."""
+    kind = AWAY.get(one.sort)
+    if kind is None or (one.sort == REFER and institution.place == HOME):
+        return None
+    if institution.place == HOME:
+        raise declined("not-away", f"{institution.code} 就在本统筹区，无需异地就医备案",
+                       "fixmedins_code")
+    return AwayFiling(institution.place, institution.county[:CITY_DIGITS], kind, one.first,
+                      one.last)
+
+
+def _away_fact(call: Call, psn_no: str, fact: AwayFiling) -> object | None:
+    """The same filing as it is known, with its row."""
+    return next((found for found in call.desk.platform.enrolment.facts(
+        call.region, psn_no, AwayFiling) if found.fact == fact), None)
 
 
 def withdraw_provider(call: Call) -> Answer:
     """2506 人员定点备案撤销."""
     row = call.input.one()
-    return _withdrawal(call, _standing(call, row, PROVIDER), row.text("memo"))
+    one = _standing(call, row, PROVIDER)
+    institution = call.desk.platform.places.institution(call.region, one.subject, one.first)[0]
+    fact = _away(one, institution)
+    stored = _away_fact(call, one.psn_no, fact) if fact else None
+    if stored is not None:
+        call.desk.platform.enrolment.retract(
+            call.region, one.psn_no, AwayFiling.TABLE, stored.row_id, by=call.who.user_id,
+            why=row.text("memo") or "异地就医备案撤销 2506")
+    return _withdrawal(call, one, row.text("memo"))
 
 
 def report_injury(call: Call) -> Answer:
