@@ -2,14 +2,16 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 from gateway_city import City
 from hospital import Hospital
+from identities import check_money
 from standard import both
-from visiting import Person, identify
+from visiting import CARE_BED, Person, Stay, identify
 
-from tongchou.enrolment import ChronicCertificate, Referral
+from tongchou.enrolment import AwayFiling, ChronicCertificate, Referral
 
 STANDARD, LIKE_S3 = "H52990100001", "H52990100002"
 RESIDENT = "a resident, nothing special"
@@ -269,3 +271,114 @@ def test_an_injury_is_reported(city: City, hospital: Hospital) -> None:
     assert "不一致" in hospital.refused("2507", {"data": {**sent, "psn_name": "别人"}})
     late = {**sent, "trum_time": later(city, 2)}
     assert "晚于今天" in hospital.refused("2507", {"data": late})
+
+
+# --- what a filing changes ------------------------------------------------------------------------
+BED, COSTS = (CARE_BED, "90", "90.00", "8100.00"), "8100.00"
+
+
+def paid(hospital: Hospital, city: City, person: Person) -> Decimal:
+    """A stay that is settled and taken back, so that the next one finds the same year."""
+    stay = Stay(hospital, person, city.today)
+    stay.admit()
+    stay.upload(stay.line(1, *BED))
+    stay.discharge()
+    settled = hospital.ok("2304", stay.bill("2304", COSTS))
+    check_money(settled)
+    hospital.ok("2305", stay.node("2305", stay.named(setl_id=settled["setlinfo"]["setl_id"])))
+    return Decimal(str(settled["setlinfo"]["fund_pay_sumamt"]))
+
+
+def chronic_visit(hospital: Hospital, city: City, person: Person, disease: str) -> Stay:
+    """An outpatient visit for a chronic disease, charged."""
+    visit = Stay(hospital, person, city.today)
+    visit.register()
+    visit.describe("14", dise_codg=disease, dise_name="糖尿病")
+    visit.charge(visit.line(1, *BED))
+    return visit
+
+
+@pytest.mark.clause("LF-24")
+def test_a_chronic_certificate_opens_chronic_care(city: City, hospital: Hospital) -> None:
+    """Settled before: refused. After 2503: paid. After 2504: refused again."""
+    person = identify(hospital, city.person("a pupil"))
+    visit = chronic_visit(hospital, city, person, "M01600")
+    bill = visit.bill("2207", COSTS, med_type="14")
+    assert "慢特病" in hospital.refused("2207", bill)
+    made = both(hospital, "2503", certificate(city, person, ide_fixmedins_no=STANDARD))["result"]
+    settled = hospital.ok("2207", bill)
+    check_money(settled)
+    assert Decimal(str(settled["setlinfo"]["fund_pay_sumamt"])) > 0
+    row = settled["setldetail"][0]
+    assert Decimal(str(row["crt_payb_lmt_amt"])) >= Decimal(str(row["fund_payamt"])) > 0
+    hospital.ok("2208", visit.node("2208", visit.named(
+        setl_id=settled["setlinfo"]["setl_id"])))
+    both(hospital, "2504", {"data": {"psn_no": person.psn_no, "memo": "误报", **made}})
+    assert "慢特病" in hospital.refused("2207", bill)
+
+
+OUTSIDE, PROVINCE = "H33990100001", "H52980100001"
+
+
+@pytest.mark.clause("GZ-15")
+@pytest.mark.clause("BJ-61")
+def test_a_registered_referral_pays_more(city: City) -> None:
+    """Outside the province: before, filed, taken back, filed anew, registered by the agency."""
+    near, third = city.hospital("H52990100004"), city.hospital(OUTSIDE)
+    person = identify(near, city.person(RESIDENT))
+    alone = paid(third, city, person)
+    sent = referral(city, person, OUTSIDE, refl_type="3", mdtrtarea_admdvs="339901")
+    made = near.ok("2501", sent)["result"]["trt_dcla_detl_sn"]
+    assert paid(third, city, person) == alone
+    near.ok("2502", {"data": {"psn_no": person.psn_no, "trt_dcla_detl_sn": made}})
+    near.ok("2501", sent | {"refmedin": sent["refmedin"] | {"refl_rea": "病情加重"}})
+    stored = city.platform.enrolment.facts(REGION, person.psn_no, Referral)[-1]
+    city.platform.enrolment.register_referral(REGION, person.psn_no, stored.row_id, by="agency")
+    assert paid(third, city, person) > alone
+
+
+@pytest.mark.clause("GZ-15")
+@pytest.mark.parametrize(("sort", "code", "pays_more"), [
+    ("08", OUTSIDE, True), ("06", OUTSIDE, True), ("07", PROVINCE, False)])
+def test_a_filing_for_care_away_from_home_pays_more(city: City, sort: str, code: str,
+                                                    pays_more: bool) -> None:
+    """Settled before, after 2505, and after 2506 as before."""
+    here, away = city.hospital(STANDARD), city.hospital(code)
+    person = identify(here, city.person("a pupil"))
+    alone = paid(away, city, person)
+    made = both(here, "2505", provider(city, person, biz_appy_type=sort, fixmedins_code=code))
+    assert here.again()["output"] == made
+    fact, = (one.fact for one in city.platform.enrolment.facts(REGION, person.psn_no, AwayFiling))
+    assert fact.area == code[1:5] and fact.first == city.today
+    assert (paid(away, city, person) > alone) is pays_more
+    number = made["result"]["trt_dcla_detl_sn"]
+    both(here, "2506", {"data": {"psn_no": person.psn_no, "memo": "已返回",
+                                 "trt_dcla_detl_sn": number}})
+    assert not city.platform.enrolment.facts(REGION, person.psn_no, AwayFiling)
+    assert paid(away, city, person) == alone
+
+
+def test_two_filings_for_one_city_share_what_they_open(city: City) -> None:
+    here = city.hospital(STANDARD)
+    person = identify(here, city.person("two statuses"))
+    sent = {"biz_appy_type": "08", "fixmedins_code": OUTSIDE}
+    numbers = [here.ok("2505", provider(city, person, **sent, fix_srt_no=rank))["result"][
+        "trt_dcla_detl_sn"] for rank in ("1", "2")]
+    assert "已有" in here.refused("2505", provider(city, person, biz_appy_type="08",
+                                                 fixmedins_code=PROVINCE))
+    for number, left in zip(numbers, (1, 0), strict=True):
+        here.ok("2506", {"data": {"psn_no": person.psn_no, "memo": "", "trt_dcla_detl_sn":
+                                  number}})
+        assert len(city.platform.enrolment.facts(REGION, person.psn_no, AwayFiling)) == left
+    assert "无需异地" in here.refused("2505", provider(city, person, biz_appy_type="08"))
+    here.ok("2505", provider(city, person, biz_appy_type="06"))       # a choice at home
+    assert not city.platform.enrolment.facts(REGION, person.psn_no, AwayFiling)
+
+
+def test_people_of_another_area_are_told_where_to_go(city: City, hospital: Hospital) -> None:
+    said = hospital.refused("1101", ask(certno="110101199003070732"), insuplc_admdvs="110101")
+    assert "110101" in said and "异地就医平台" in said
+    who = city.person(RESIDENT)
+    for filed in ("2501", "2503", "2505", "2001", "5206"):
+        assert "参保地" in hospital.refused(filed, {"data": {"psn_no": who["psn_no"]}},
+                                         insuplc_admdvs="339901")

@@ -220,7 +220,8 @@ def test_our_fields_of_a_published_settlement_are_its_own(sample: Mapping[str, o
     fund = sample.get("hifob_pay", "0.00")
     own = {"funds": {"large": fund}, "psn_part_amt": sample["psn_part_amt"],
            "hosp_part_amt": sample["hosp_part_amt"]}
-    answer = {"this_settlement": own, "act_pay_dedc": sample["act_pay_dedc"], "layers": []}
+    answer = {"this_settlement": own, "act_pay_dedc": sample["act_pay_dedc"], "layers": [],
+              "year": "2024:employees", "chosen_status": ""}
     kind = SimpleNamespace(field="hifob_pay", fund_pay_type="330101", zh="大额")
     pack = SimpleNamespace(funds={"large": kind})
     parts = tuple(int(Decimal(sample[name]) * 100) for name in money.PART_FIELDS)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
 
 from .client import Client, Person, one_of
@@ -34,7 +34,7 @@ class Line(NamedTuple):
 
     def fields(self, number: int) -> dict[str, object]:
         """The national fields, with a serial number in the visit."""
-        amount = (self.count * self.price).quantize(CENT)
+        amount = (self.count * self.price).quantize(CENT, ROUND_HALF_UP)
         return {"feedetl_sn": number, "rx_circ_flag": "0", "fee_ocur_time": _moment(self.at),
                 "med_list_codg": self.code, "medins_list_codg": self.code,
                 "medins_list_name": self.name or self.code, "det_item_fee_sumamt": amount,

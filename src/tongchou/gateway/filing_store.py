@@ -44,9 +44,9 @@ def add(connection: Connection, region: str, one: Filing) -> None:
         connection.execute(
             "insert into declaration (region, shard, psn_no, filing_no, kind, institution, "
             "subject, sort, rank, first_day, last_day, sent, filed_at, filed_by) values ("
-            "%(region)s, %(shard)s, %(psn_no)s, %(filing_no)s, %(kind)s, %(institution)s, %(subject)s, "
-            "%(sort)s, %(rank)s, %(first)s, nullif(%(last)s, '')::date, %(sent)s, %(filed_at)s, "
-            "%(filed_by)s) on conflict (region, shard, psn_no, filing_no) do nothing",
+            "%(region)s, %(shard)s, %(psn_no)s, %(filing_no)s, %(kind)s, %(institution)s, "
+            "%(subject)s, %(sort)s, %(rank)s, %(first)s, nullif(%(last)s, '')::date, %(sent)s, "
+            "%(filed_at)s, %(filed_by)s) on conflict (region, shard, psn_no, filing_no) do nothing",
             {**_person(region, one.psn_no), **one._asdict()})
     except states.ExclusionViolation:
         raise declined("filing-known", "该时段已有同类、同序号的定点备案，请先撤销原备案",

@@ -66,8 +66,8 @@ def details(answer: Mapping[str, object], pack: Pack, visit: str = "") -> list[d
     own, found = answer["this_settlement"], {}
     first = {layer["fund_pay_type"]: layer for layer in reversed(answer["layers"])
              if parse_yuan(layer["paid"])}
-    cell = {"insurance": str(answer["year"]).partition(":")[2], "visit": visit,
-            "status": answer["chosen_status"] or "none"}
+    cell = {"insurance": str(answer.get("year", "")).partition(":")[2], "visit": visit,
+            "status": answer.get("chosen_status") or "none"}
     for fund, yuan in own["funds"].items():
         kind = pack.funds[fund]
         layer = first.get(kind.fund_pay_type)

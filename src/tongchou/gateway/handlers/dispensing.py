@@ -114,8 +114,9 @@ def dispense(call: Call) -> Answer:
 
     def write(connection: object) -> None:
         prescription_store.lock(connection, call.region, one.rx_no)
-        _handed_out(call, one, prescription_store.uses(connection, call.region, one.rx_no), rows)
-        if not prescription_store.dispense(connection, call.region, one.rx_no, use.use_no, deed):
+        now = _handed_out(call, one, prescription_store.uses(connection, call.region, one.rx_no),
+                          rows)
+        if now[0] != given or not prescription_store.dispense(connection, call.region, one.rx_no, use.use_no, deed):
             raise declined("prescription-used", "该次审核已出库，或处方已撤销",
                            f"hiRxno {one.rx_no}")
 
@@ -136,11 +137,12 @@ def _handed_out(call: Call, one: Prescription, uses: list[Use], rows: tuple[Row,
     for row in rows:
         drug = _prescribed(row, drugs)
         code, count = drug["medListCodg"], positive(row, "drugTotlcnt")
-        if row.text("drugTotlcntEmp", drug["drugDosunt"]) != drug["drugDosunt"]:
-            count, warning = left[code], f"出库单位不是处方单位（{drug['drugDosunt']}），按全部取走计"
+        unit = drug["drugDosunt"]
+        if row.text("drugTotlcntEmp", unit) != unit:
+            count, warning = left[code], f"出库单位不是处方单位（{unit}），按全部取走计"
         if not 0 < count <= left[code]:
-            raise declined("more-than-prescribed", f"{code[:30]} 尚可取 {left[code]:f} "
-                           f"{drug['drugDosunt']}", f"{row.where}.drugTotlcnt")
+            raise declined("more-than-prescribed", f"{code[:30]} 尚可取 {left[code]:f} {unit}",
+                           f"{row.where}.drugTotlcnt")
         left[code] -= count
         found[code] = found.get(code, Decimal(0)) + count
     return found, warning

@@ -1,8 +1,8 @@
 """Filings of persons (备案): 2501 to 2507.
 
-Referrals, chronic certificates and filings for care away from home are facts of enrolment, which settlement reads: `Enrolment`
-writes them and commits by itself. A try that broke off in between is taken up by its repeat, which
-finds the fact under the number of the filing. A referral counts once the agency has registered it
+Referrals, chronic certificates and filings for care away from home are facts of enrolment, which
+settlement reads: `Enrolment` writes them and commits by itself. A try that broke off in between is
+taken up by its repeat, which finds the fact. A referral counts once the agency has registered it
 (BJ-61); until then its institution may withdraw it.
 """
 from __future__ import annotations
@@ -21,13 +21,13 @@ SEALED_AS = "filing"
 REFERRAL, CHRONIC, PROVIDER, INJURY = "referral", "chronic", "provider", "injury"
 IN_AREA, AGREED, CHRONIC_KIND = "1", "1", "chronic"
 SORTS = tuple(f"{number:02d}" for number in (*range(1, 21), 22, 23, 32, 99))   # biz_appy_type
-# biz_appy_type of care away from home -> why (06 转诊转院, 07 异地急诊住院, 08 异地安置). It opens the
-# city of the institution: the first four digits of its area (national rule of 2022 on direct
+# biz_appy_type of care away from home -> why (06 转诊转院, 07 异地急诊住院, 08 异地安置). It opens
+# the city of the institution, the first four digits of its area (national rule of 2022 on direct
 # settlement across provinces: a filing names a city).
 REFER = "06"
 AWAY = {REFER: "referred", "07": "other", "08": "settled"}
 CITY_DIGITS = 4
-HOME = "local"
+HOME, NEVER = "local", "9999-12-31"
 REFERRAL_TYPES = ("1", "2", "3")       # 市内, 省内异地, 省外异地
 LEVEL_ORDER = ("none", "village", "township", "1", "2", "3")
 
@@ -233,16 +233,22 @@ def choose_provider(call: Call) -> Answer:
         raise declined("unknown-code", f"业务申请类型 {row['biz_appy_type'][:10]} 无法识别",
                        "biz_appy_type")
     row.need("fix_srt_no")
-    institution = call.desk.platform.places.institution(call.region, code, first)[0]
     one = _filing(call, row, PROVIDER, code, first, row.day("enddate"))
-    fact = _away(one, institution)
+    fact = _away_of(call, one)
     if fact is not None and _away_fact(call, one.psn_no, fact) is None:
+        _must_be_free(call, one)
         call.desk.platform.enrolment.add(call.region, one.psn_no, fact, by=call.who.user_id,
                                          why="异地就医备案 2505")
-    elif fact is not None and not _unanswered(call, one):
-        raise declined("filing-known", "该时段已有同类异地就医备案，请先撤销原备案",
-                       "fixmedins_code")
     return _answer(call, one)
+
+
+def _must_be_free(call: Call, one: Filing) -> None:
+    """No other filing of the kind and rank stands in the time. Raises Declined `filing-known`."""
+    for other in known(call, one.psn_no, PROVIDER):
+        if not other.withdrawn and (other.sort, other.rank) == (one.sort, one.rank) \
+                and other.first <= (one.last or NEVER) and one.first <= (other.last or NEVER):
+            raise declined("filing-known", "该时段已有同类、同序号的定点备案，请先撤销原备案",
+                           "fix_srt_no")
 
 
 def _away(one: Filing, institution: Institution) -> AwayFiling | None:
@@ -259,6 +265,12 @@ def _away(one: Filing, institution: Institution) -> AwayFiling | None:
                       one.last)
 
 
+def _away_of(call: Call, one: Filing) -> AwayFiling | None:
+    """What a filing that was taken says of care away from home."""
+    return _away(one, call.desk.platform.places.institution(call.region, one.subject,
+                                                            one.first)[0])
+
+
 def _away_fact(call: Call, psn_no: str, fact: AwayFiling) -> object | None:
     """The same filing as it is known, with its row."""
     return next((found for found in call.desk.platform.enrolment.facts(
@@ -269,10 +281,11 @@ def withdraw_provider(call: Call) -> Answer:
     """2506 人员定点备案撤销."""
     row = call.input.one()
     one = _standing(call, row, PROVIDER)
-    institution = call.desk.platform.places.institution(call.region, one.subject, one.first)[0]
-    fact = _away(one, institution)
+    fact = _away_of(call, one)
     stored = _away_fact(call, one.psn_no, fact) if fact else None
-    if stored is not None:
+    if stored is not None and not any(
+            _away_of(call, other) == fact for other in known(call, one.psn_no, PROVIDER)
+            if not other.withdrawn and other.filing_no != one.filing_no):
         call.desk.platform.enrolment.retract(
             call.region, one.psn_no, AwayFiling.TABLE, stored.row_id, by=call.who.user_id,
             why=row.text("memo") or "异地就医备案撤销 2506")
