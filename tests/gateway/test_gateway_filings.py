@@ -1,6 +1,7 @@
 """Persons, institutions, entitlement, filings: 1101, 1201, 2001, 2501 to 2507, 5301, 5302, 5304."""
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -11,7 +12,7 @@ from identities import check_money
 from standard import both
 from visiting import CARE_BED, Person, Stay, identify
 
-from tongchou.enrolment import AwayFiling, ChronicCertificate, Referral
+from tongchou.enrolment import AwayFiling, ChronicCertificate, Referral, read_document
 
 STANDARD, LIKE_S3 = "H52990100001", "H52990100002"
 RESIDENT = "a resident, nothing special"
@@ -51,6 +52,23 @@ def test_a_document_that_tells_nothing_needs_the_name(city: City) -> None:
     assert hospital.ok("1101", ask(**sent, psn_name=who["name"]))["baseinfo"]["psn_cert_type"] \
         == "08"
     assert "不一致" in hospital.refused("1101", ask(**sent, psn_name="别人"))
+
+
+def test_every_document_of_a_person_is_his(city: City, hospital: Hospital) -> None:
+    """Found by one, registered under another, filed for under none."""
+    who, passport = city.person(RESIDENT), f"E{hospital.profile.code[-8:]}"
+    person = identify(hospital, who)
+    city.platform.enrolment.add_document(REGION, person.psn_no, read_document("16", passport),
+                                         by="test", why="a further document")
+    sent = {"psn_cert_type": "16", "certno": passport, "psn_name": who["name"],
+            "mdtrt_cert_no": passport}
+    found = both(hospital, "1101", ask(**sent))["baseinfo"]
+    assert (found["psn_no"], found["certno"]) == (person.psn_no, passport)
+    for number in (passport, who["certno"]):
+        visit = Stay(hospital, person._replace(certno=number), city.today)
+        visit.register()
+    other = visit.person.fields() | {"certno": "E00000000", "begntime": f"{city.today} 08:00:00"}
+    assert "不一致" in hospital.refused("2201", visit.node("2201", other))
 
 
 @pytest.mark.parametrize(("wrong", "said"), [
@@ -214,17 +232,12 @@ def test_a_try_that_broke_off_is_taken_up(city: City, monkeypatch: pytest.Monkey
         broken.setattr(city.gateway, "_kept", die)
         with pytest.raises(KeyboardInterrupt):
             body = hospital.envelope("2503", sent, "broken-1")
-            opened = city.gateway.opened(hospital.headers("2503"), _bytes(body), "2503")
+            opened = city.gateway.opened(hospital.headers("2503"), json.dumps(body).encode(), "2503")
             city.gateway.answered(opened)
     reply = city.gateway.answered(opened)
     assert b'"infcode":0' in reply
     fact, = city.platform.enrolment.facts(REGION, person.psn_no, ChronicCertificate)
     assert fact.fact.evidence.encode() in reply
-
-
-def _bytes(body: object) -> bytes:
-    import json
-    return json.dumps(body, ensure_ascii=False).encode()
 
 
 @pytest.mark.parametrize(("wrong", "said"), [

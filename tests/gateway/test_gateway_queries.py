@@ -148,6 +148,36 @@ def test_cumulative_figures_follow_settling_and_cancelling(city: City, hospital:
     assert "nobody" in hospital.refused("5206", {"data": {"psn_no": "nobody", "cum_ym": month}})
 
 
+def settled_stay(hospital: Hospital, city: City) -> Stay:
+    """A stay that is settled, with its number in `total`."""
+    stay = Stay(hospital, identify(hospital, city.person("chronic certificate")), city.today)
+    stay.admit()
+    stay.upload(stay.line(1, CARE_BED, "90", "90.00", "8100.00"))
+    stay.discharge()
+    told = hospital.ok("2304", stay.bill("2304", "8100.00"))
+    for row in told["setldetail"]:
+        limit = Decimal(str(row["crt_payb_lmt_amt"]))
+        assert limit >= Decimal(str(row["fund_payamt"])) or not limit, row
+    assert any(Decimal(str(row["crt_payb_lmt_amt"])) for row in told["setldetail"])
+    stay.total = told["setlinfo"]["setl_id"]
+    return stay
+
+
+def test_cancelling_goes_backwards_and_says_where_to_begin(city: City) -> None:
+    here, there = city.hospital(STANDARD), city.hospital(LIKE_S3)
+    first, second, third = (settled_stay(one, city) for one in (here, there, here))
+
+    def cancel(stay: Stay) -> dict[str, object]:
+        return stay.node("2305", stay.named(setl_id=stay.total))
+
+    said = here.refused("2305", cancel(first))
+    assert third.total in said and second.total not in said and "其他机构 1 笔" in said, said
+    said = there.refused("2305", cancel(second))
+    assert "1 笔结算（其他机构 1 笔）" in said and third.total not in said, said
+    for stay in (third, second, first):
+        stay.hospital.ok("2305", cancel(stay))
+
+
 # --- 2403 -----------------------------------------------------------------------------------------
 def changed(stay: Stay, day: str, med_type: str) -> dict[str, object]:
     node = "mdtrtinfo" if stay.hospital.profile.dialect == "guangzhou" else "adminfo"

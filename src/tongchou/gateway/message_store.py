@@ -1,7 +1,7 @@
 """SQL of the message store (报文存储): every message once, its reply byte for byte."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import orjson
@@ -42,16 +42,38 @@ class Begun(NamedTuple):
     visit: Mapping[str, object] | None
 
 
-def begin(connection: Connection, slot: Slot, refmsgid: str, at: object, psn_no: str,
-          mdtrt_id: str, opter: str, request: bytes) -> Begun:
-    """Takes a message in and reads its visit, in one call."""
-    row = connection.execute(
-        "select * from gateway_begin(%(region)s, %(shard)s::smallint, %(code)s, %(msgid)s, "
-        "%(infno)s, %(digest)s, %(refmsgid)s, %(at)s, %(psn_no)s, %(mdtrt_id)s, %(opter)s, "
-        "%(request)s)",
-        {**slot.values(), "refmsgid": refmsgid, "at": at, "psn_no": psn_no, "mdtrt_id": mdtrt_id,
-         "opter": opter, "request": request}).fetchone()
-    return Begun(*row)
+class Arrival(NamedTuple):
+    """A message to take in: its reply number, moment, visit ("" for none), operator, and itself,
+    sealed."""
+
+    slot: Slot
+    refmsgid: str
+    at: object
+    psn_no: str
+    mdtrt_id: str
+    opter: str
+    request: bytes
+
+
+def begin(connection: Connection, arrivals: Sequence[Arrival]) -> list[Begun]:
+    """Takes messages in, everything or nothing, and reads the visit of each."""
+    rows = _in_one_trip(connection, "select * from gateway_begin(%(region)s, %(shard)s::smallint, "
+                        "%(code)s, %(msgid)s, %(infno)s, %(digest)s, %(refmsgid)s, %(at)s, "
+                        "%(psn_no)s, %(mdtrt_id)s, %(opter)s, %(request)s)",
+                        [(one.slot, {**one.slot.values(), **one._asdict()}) for one in arrivals])
+    return [Begun(*row) for row in rows]
+
+
+def _in_one_trip(connection: Connection, statement: str,
+                 values: Sequence[tuple[Slot, Mapping[str, object]]]) -> list[tuple]:
+    """The row of each, in one transaction; carried out by their keys, so that two who write the
+    same rows never wait for one another."""
+    order = sorted(range(len(values)), key=lambda place: values[place][0])
+    if len(values) == 1:
+        return [connection.execute(statement, values[0][1]).fetchone()]
+    with connection.pipeline():
+        cursors = {place: connection.execute(statement, values[place][1]) for place in order}
+    return [cursors[place].fetchone() for place in range(len(values))]
 
 
 def finish(connection: Connection, slot: Slot, state: str, reply: bytes, at: object,
@@ -64,17 +86,31 @@ def finish(connection: Connection, slot: Slot, state: str, reply: bytes, at: obj
     return bytes(row[0]) if row[0] is not None else reply
 
 
-def settled(connection: Connection, slot: Slot, mdtrt_id: str, row: Mapping[str, object],
-            lines: int, reply: bytes, at: object) -> bytes:
-    """Notes a settlement (columns of visit_settlement) and keeps the reply, sealed, at once; gives
-    the reply that stands. Raises psycopg.Error with SQLSTATE NOTED or MOVED_ON of visits.store."""
-    standing = connection.execute(
-        "select gateway_settled(%(region)s, %(shard)s::smallint, %(owner)s, %(mdtrt_id)s, "
-        "%(setl_id)s, %(chrg_bchno)s, %(code)s, %(infno)s, %(msgid)s, %(answer)s::jsonb, "
-        "%(setl_at)s::timestamptz, %(lines)s, %(digest)s, %(reply)s, %(at)s)",
-        {**row, **slot.values(), "owner": slot.owner, "mdtrt_id": mdtrt_id, "lines": lines,
-         "answer": orjson.dumps(row["answer"]).decode(), "reply": reply, "at": at}).fetchone()[0]
-    return bytes(standing) if standing is not None else reply
+class Settled(NamedTuple):
+    """A settlement to note (columns of visit_settlement), how many lines it covers, and its reply,
+    sealed."""
+
+    slot: Slot
+    mdtrt_id: str
+    row: Mapping[str, object]
+    lines: int
+    reply: bytes
+    at: object
+
+
+def settled(connection: Connection, notes: Sequence[Settled]) -> list[bytes]:
+    """Notes settlements and keeps their replies, everything or nothing; gives the replies that
+    stand. Raises psycopg.Error with SQLSTATE NOTED or MOVED_ON of visits.store."""
+    rows = _in_one_trip(
+        connection, "select gateway_settled(%(region)s, %(shard)s::smallint, %(owner)s, "
+        "%(mdtrt_id)s, %(setl_id)s, %(chrg_bchno)s, %(code)s, %(infno)s, %(msgid)s, "
+        "%(answer)s::jsonb, %(setl_at)s::timestamptz, %(lines)s, %(digest)s, %(reply)s, %(at)s)",
+        [(one.slot, {**one.row, **one.slot.values(), "owner": one.slot.owner,
+                     "mdtrt_id": one.mdtrt_id, "lines": one.lines, "reply": one.reply,
+                     "at": one.at, "answer": orjson.dumps(one.row["answer"]).decode()})
+         for one in notes])
+    return [bytes(row[0]) if row[0] is not None else one.reply
+            for row, one in zip(rows, notes, strict=True)]
 
 
 def originals(connection: Connection, slot: Slot) -> list[tuple[object, ...]]:

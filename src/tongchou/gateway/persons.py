@@ -69,23 +69,26 @@ def _document(kind: str, number: str, field: str) -> Document:
         raise declined(fault.code, fault.zh, field) from None
 
 
-def block(call: Call, psn_no: str) -> dict[str, str]:
-    """Name, document, sex, birth of a person. Raises Declined `unknown-person`."""
+def block(call: Call, psn_no: str, certno: str = "") -> dict[str, str]:
+    """Name, document, sex, birth of a person; of several documents the one a message names, else
+    the first. Raises Declined `unknown-person`."""
     found = call.desk.platform.enrolment.views(call.region, [psn_no], FULL_VIEW)
     if not found:
         raise declined("unknown-person", "查无此人", f"psn_no {psn_no[:30]}")
     person = found[0]
     documents = person["certificates"] or [{"psn_cert_type": "99", "certno": ""}]
+    shown = next((one for one in documents if one["certno"].upper() == certno.upper()),
+                 documents[0])
     return {"psn_no": psn_no, "psn_name": person["psn_name"], "gend": person["gend"],
             "brdy": person["brdy"], "psn_type": person["psn_type"], "naty": "",
-            **{name: documents[0][name] for name in ("psn_cert_type", "certno")}}
+            **{name: shown[name] for name in ("psn_cert_type", "certno")}}
 
 
-def on_day(call: Call, psn_no: str, day: str) -> dict[str, str]:
+def on_day(call: Call, psn_no: str, day: str, certno: str = "") -> dict[str, str]:
     """The block with the insurance of a day. Raises what `insured` refuses."""
     context = call.desk.platform.enrolment.context(call.region, psn_no)
     coverage = insured(context, day)
-    return {**block(call, psn_no), "insutype": coverage.insutype,
+    return {**block(call, psn_no, certno), "insutype": coverage.insutype,
             "cvlserv_flag": cvlserv(context, day)}
 
 

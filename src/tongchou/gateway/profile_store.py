@@ -35,12 +35,13 @@ def put(connection: Connection, row: Mapping[str, object], by: str, at: object) 
         "cainfo_user) values (%(code)s, %(region)s, %(family)s, %(access_key)s, %(secret)s, "
         "%(dialect)s, %(infcode)s, %(wrapped)s, %(strictness)s, %(demonstration)s, %(at)s, "
         "%(by)s, %(cainfo)s, %(cainfo_key)s, %(cainfo_user)s) on conflict (fixmedins_code) "
-        "do update set region = excluded.region, family = excluded.family, access_key = excluded.access_key, secret = excluded.secret, "
-        "dialect = excluded.dialect, infcode = excluded.infcode, wrapped = excluded.wrapped, "
-        "strictness = excluded.strictness, demonstration = excluded.demonstration, "
-        "changed_at = excluded.changed_at, changed_by = excluded.changed_by, "
-        "cainfo = excluded.cainfo, cainfo_key = excluded.cainfo_key, "
-        "cainfo_user = excluded.cainfo_user", {**row, "by": by, "at": at})
+        "do update set region = excluded.region, family = excluded.family, "
+        "access_key = excluded.access_key, secret = excluded.secret, dialect = excluded.dialect, "
+        "infcode = excluded.infcode, wrapped = excluded.wrapped, strictness = excluded.strictness, "
+        "demonstration = excluded.demonstration, changed_at = excluded.changed_at, "
+        "changed_by = excluded.changed_by, cainfo = excluded.cainfo, "
+        "cainfo_key = excluded.cainfo_key, cainfo_user = excluded.cainfo_user",
+        {**row, "by": by, "at": at})
 
 
 def sign_in(connection: Connection, sign_no: str, code: str, opter_no: str, at: object) -> None:

@@ -34,7 +34,7 @@ def register(call: Call, row: Row, kind: str, med_type: str = "", case_no: str =
              diagnoses: Iterable[Row] = ()) -> tuple[NewVisit, dict[str, str]]:
     """A visit and the person block. Raises Declined and what `insured` refuses."""
     psn_no, begin_at = row.need("psn_no"), row.moment("begntime") or call.now
-    person = persons.on_day(call, psn_no, begin_at[:10])
+    person = persons.on_day(call, psn_no, begin_at[:10], row.text("certno"))
     persons.check_same(row, person)
     insutype = row.text("insutype") or person["insutype"]
     if insutype != person["insutype"]:

@@ -11,16 +11,20 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
 import psycopg
 import structlog
+from psycopg import Connection
 
 from ..errors import Refusal, TongchouError
+from ..settlement import Together
 from ..visits import Visit
 from . import cainfo, message_store, signing
 from .call import Answer, Call, Desk, Noting
@@ -37,6 +41,8 @@ from .writing import written
 
 SEALED_AS = "gateway message"
 WARN_MSG_MAX = 200
+LEADERS = 2                    # one waits for the database while another puts its part together
+UNAVAILABLE = "database-unavailable"
 PLC = "plc"                    # fixmedins_code of 9102 in every client seen (README 4)
 
 _log = structlog.get_logger("tongchou.gateway")
@@ -74,6 +80,10 @@ class Gateway:
         self.handlers = offered()
         self.turned_away: deque[TurnedAway] = deque(maxlen=REMEMBERED)
         self._serial = itertools.count(desk.platform.clock().microsecond * 1000)
+        self._take_in = Together(partial(self._written, message_store.begin),
+                                 lambda one: [one.slot], LEADERS)
+        self._note = Together(partial(self._written, message_store.settled),
+                              lambda one: [one.slot.owner], LEADERS)
 
     # --- who sends it -------------------------------------------------------------------------
     def opened(self, headers: Mapping[str, str], body: bytes, path_infno: str,
@@ -151,10 +161,9 @@ class Gateway:
         self.desk.platform.database.check_space()
         request = keys.seal(opened.envelope.kept, SEALED_AS)
         number = reply_number(opened.profile.region, opened.at, next(self._serial))
-        with self.desk.platform.database.statements() as connection:
-            return message_store.begin(connection, slot, number, opened.at, psn_no,
-                                       mdtrt_id if psn_no else "", opened.envelope.opter[:30],
-                                       request)
+        return self._take_in(message_store.Arrival(
+            slot, number, opened.at, psn_no, mdtrt_id if psn_no else "",
+            opened.envelope.opter[:30], request))
 
     def _worked(self, call: Call, begun: Begun) -> bytes:
         """Runs the handler and keeps the reply with what it writes."""
@@ -223,14 +232,25 @@ class Gateway:
     def _settled(self, call: Call, note: Noting, sealed: bytes, at: datetime) -> bytes:
         """Notes a settlement and keeps its reply in one statement. Raises what `note` does."""
         try:
-            with self.desk.platform.database.statements() as connection:
-                return message_store.settled(connection, call.slot, note.visit.mdtrt_id, note.row,
-                                             note.lines, sealed, at)
+            return self._note(message_store.Settled(call.slot, note.visit.mdtrt_id, note.row,
+                                                    note.lines, sealed, at))
         except psycopg.Error as fault:
             refusal = note.visits.not_noted(fault.sqlstate, note.visit, note.row)
             if refusal is None:
                 raise
             raise refusal from None
+
+    def _written(self, write: Callable[[Connection, Sequence[Any]], list[Any]],
+                 wanted: Sequence[Any]) -> list[Any]:
+        """What messages that wait write alike, in one transaction; when one of them cannot, each
+        in its own: of each its result, or why not."""
+        try:
+            with self.desk.platform.database.statements() as connection:
+                return write(connection, wanted)
+        except (psycopg.Error, Refusal) as fault:
+            if len(wanted) == 1 or getattr(fault, "code", "") == UNAVAILABLE:
+                return [fault] * len(wanted)
+        return [self._written(write, [one])[0] for one in wanted]
 
     # --- replies ------------------------------------------------------------------------------
     def body(self, call: Call, begun: Begun, infcode: int, answer: Answer | None = None,

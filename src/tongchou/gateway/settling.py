@@ -18,12 +18,15 @@ from ..visits import KeptSettlement, Visit
 from . import money, persons
 from .call import Answer, Call, Noting
 from .reading import Row
-from .refusals import declined
+from .refusals import Declined, declined
 
 # Kinds of visit the rules have no word for, and under which they are settled.
 MED_TYPE_AS = {"12": "11"}     # 门诊挂号: a registration fee is an ordinary outpatient bill
-REFUND = "refuse_unless_last"  # the national interface cancels in reverse order
+# The national interface cancels in reverse order: what was answered of later settlements stands.
+# To let them move is the agency's deed (`recompute` on the platform).
+REFUND = "refuse_unless_last"
 CLR_WAY = "1"                  # 按项目
+OWN_SHOWN = 3                  # settlements named in a refusal of 200 characters
 
 
 class Bill(NamedTuple):
@@ -132,13 +135,35 @@ def negatives(call: Call, kept: KeptSettlement) -> dict[str, object]:
 
 
 def reverse(call: Call, psn_no: str, setl_id: str) -> None:
-    """冲正 on the platform; what was reversed before, by an earlier try, is done."""
+    """冲正 on the platform; what was reversed before, by an earlier try, is done. Raises Declined
+    `not-last` and what the platform refuses."""
     try:
         call.desk.platform.reverse({"region": call.region, "psn_no": psn_no, "setl_id": setl_id},
                                    f"gateway:reverse:{setl_id}", who=call.who, refund=REFUND)
     except Refusal as refusal:
+        if refusal.code == "not-last":
+            raise _not_last(call, psn_no, setl_id) from None
         if refusal.code not in ("already-reversed", "key-reused"):
             raise
+
+
+def _not_last(call: Call, psn_no: str, setl_id: str) -> Declined:
+    """What stands in the way of a cancellation, so that a clerk knows where to begin."""
+    rows = call.desk.platform.history(call.region, psn_no, who=call.who)
+    year = next((row["year"] for row in rows if row["setl_id"] == setl_id), "")
+    standing = [row for row in rows if row["year"] == year
+                and all(one["reason"] != "reverse" for one in row["outcomes"])]
+    ids = [row["setl_id"] for row in standing]
+    later = standing[ids.index(setl_id) + 1:] if setl_id in ids else standing
+    with call.desk.platform.database.connection() as connection:
+        own = [str(row["setl_id"]) for row in later if (visit := call.desk.visits.read(
+            connection, call.region, psn_no, str(row["mdtrt_id"]).partition("-")[0]))
+            and visit.institution == call.profile.code]
+    said = [f"本机构 {'、'.join(reversed(own[-OWN_SHOWN:]))}" if own else "",
+            f"其他机构 {len(later) - len(own)} 笔" if len(later) > len(own) else ""]
+    return declined("not-last", f"其后本年度还有 {len(later)} 笔结算（"
+                    f"{'，'.join(part for part in said if part)}），请从最后一笔起依次撤销，"
+                    "或请经办机构重算", f"setl_id {setl_id}")
 
 
 def shown(call: Call, visit: Visit, kept: Mapping[str, object]) -> dict[str, object]:

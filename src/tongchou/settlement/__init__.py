@@ -8,10 +8,11 @@ from .reading import People
 from .regimes import Regime, Regimes
 from .replay import replay_settlement
 from .service import SettlementService
+from .together import Together
 from .year import REFUNDS
 
 __all__ = ["Asked", "Catalogues", "FeeLine", "People", "REFUNDS", "Regime", "Regimes",
-           "SettlementService", "SplitBill", "SplitLine", "SplitRules", "Visit", "audit",
+           "SettlementService", "SplitBill", "SplitLine", "SplitRules", "Together", "Visit", "audit",
            "audit_store", "bill_of", "bill_row", "body_hash", "catalogue", "compare_parts",
            "fee_line", "local_time", "manual", "outbox", "replay", "replay_settlement",
            "split_bill", "store"]

@@ -28,7 +28,7 @@ def authorise(call: Call) -> Answer:
     named = Row(psn_cert_type=row.text("psnCertType", persons.RESIDENT),
                 certno=row.need("certno"), psn_name=row["psnName"])
     psn_no = persons.find(call, named)
-    persons.check_same(named, persons.block(call, psn_no))
+    persons.check_same(named, persons.block(call, psn_no, named["certno"]))
     with call.desk.platform.database.connection() as connection:
         found = [(one, prescription_store.uses(connection, call.region, one.rx_no))
                  for one in prescription_store.of_person(connection, call.region, psn_no)
@@ -114,9 +114,9 @@ def dispense(call: Call) -> Answer:
 
     def write(connection: object) -> None:
         prescription_store.lock(connection, call.region, one.rx_no)
-        now = _handed_out(call, one, prescription_store.uses(connection, call.region, one.rx_no),
-                          rows)
-        if now[0] != given or not prescription_store.dispense(connection, call.region, one.rx_no, use.use_no, deed):
+        uses_now = prescription_store.uses(connection, call.region, one.rx_no)
+        if _handed_out(call, one, uses_now, rows)[0] != given or not prescription_store.dispense(
+                connection, call.region, one.rx_no, use.use_no, deed):
             raise declined("prescription-used", "该次审核已出库，或处方已撤销",
                            f"hiRxno {one.rx_no}")
 

@@ -41,7 +41,7 @@ def _filing(call: Call, row: Row, kind: str, subject: str, first: str, last: str
     """A filing of the message; its person must be ours. Raises Declined `dates-out-of-order`,
     `person-differs` and what the platform refuses."""
     psn_no = row.need("psn_no")
-    persons.check_same(row, persons.block(call, psn_no))
+    persons.check_same(row, persons.block(call, psn_no, row.text("certno")))
     if last and last < first:
         raise declined("dates-out-of-order", f"结束日期 {last} 早于开始日期 {first}", "enddate")
     sealed = call.desk.platform.enrolment.keys.seal(

@@ -35,7 +35,7 @@ def person(call: Call) -> Answer:
     """1101 人员信息获取: who it is, insured as what, with which identities, on a day."""
     row = call.input.one("data")
     psn_no = persons.find(call, row)
-    found = persons.block(call, psn_no)
+    found = persons.block(call, psn_no, row.text("certno") or row.text("mdtrt_cert_no"))
     persons.check_same(row, found)
     day = row.day("begntime") or call.today
     context = call.desk.platform.enrolment.context(call.region, psn_no)

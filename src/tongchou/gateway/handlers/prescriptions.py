@@ -62,7 +62,7 @@ def _visited(call: Call, row: Row) -> str:
                        f"mdtrtId {number[:30]}")
     if visit.institution != call.profile.code:
         raise declined("not-own-institution", "该就诊不属于本机构", f"mdtrtId {number[:30]}")
-    person = persons.block(call, psn_no)
+    person = persons.block(call, psn_no, row.text("certno"))
     row.need("patnName"), row.need("certno")
     prescribing.check_person(row, {"patnName": person["psn_name"], "certno": person["certno"]})
     return psn_no
