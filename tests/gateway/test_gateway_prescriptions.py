@@ -1,6 +1,7 @@
 """Electronic prescriptions from the hospital to the drugstore: 7101 to 7107, 7201 to 7211."""
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -8,11 +9,14 @@ from decimal import Decimal
 import pytest
 from gateway_city import City
 from hospital import Hospital
+from hypothesis import given as given_any
+from hypothesis import strategies as st
 from identities import check_money
 from prescription_case import DRUG, FILE, STORE, Dispensing, Prescribing, selling
 from standard import both
 
 from tongchou.gateway import prescribing
+from tongchou.gateway.prescription_store import Prescription, Use
 
 STANDARD, LIKE_S3 = "H52990100001", "H52990100002"
 
@@ -157,6 +161,31 @@ def test_a_prescription_for_several_times(city: City, hospital: Hospital, store:
         counter.whole()
         assert "已使用" in store.refused("7205", counter.verifying())
     assert one.told("7105")["data"]["rxUsedStasCodg"] == "2"
+
+
+@given_any(st.dictionaries(st.sampled_from("ABC"), st.integers(1, 9), min_size=1), st.integers(1, 3),
+           st.lists(st.tuples(st.sampled_from("ABC"), st.integers(1, 12)), max_size=30))
+def test_never_more_than_was_prescribed(wanted: dict[str, int], times: int,
+                                        asked: list[tuple[str, int]]) -> None:
+    """Whatever is handed out in whatever order: never above `times` of each drug, every time whole
+    before the next begins, used exactly when nothing is left."""
+    now = datetime(2024, 1, 1)
+    one = Prescription("RX", "T", "P", "H", "M", "R", "valid", now, now, times, 0, b"")
+    said = {"drugs": [{"medListCodg": code, "drugCnt": str(n)} for code, n in wanted.items()]}
+    uses: list[Use] = []
+    given = dict.fromkeys(wanted, 0)
+    for code, count in asked:
+        far = prescribing.progress(one, uses, said, lambda kept: json.loads(kept or b"{}"))
+        if count <= far.left.get(code, 0):
+            uses.append(Use("C", "P", True, b"", now, "S", now, json.dumps(
+                {prescribing.GIVEN: {code: str(count)}}).encode()))
+            given[code] += count
+    far = prescribing.progress(one, uses, said, lambda kept: json.loads(kept or b"{}"))
+    for code, count in given.items():
+        assert wanted[code] * far.times <= count <= wanted[code] * min(far.times + 1, times)
+    assert (prescribing.use_status(one, far) == prescribing.USED) is not any(far.left.values())
+    back = [use._replace(taken_back_at=now) for use in uses]
+    assert prescribing.progress(one, back, said, lambda kept: {}).times == 0
 
 
 # --- states ---------------------------------------------------------------------------------------
