@@ -231,8 +231,8 @@ def test_a_try_that_broke_off_is_taken_up(city: City, monkeypatch: pytest.Monkey
     with monkeypatch.context() as broken:
         broken.setattr(city.gateway, "_kept", die)
         with pytest.raises(KeyboardInterrupt):
-            body = hospital.envelope("2503", sent, "broken-1")
-            opened = city.gateway.opened(hospital.headers("2503"), json.dumps(body).encode(), "2503")
+            body = json.dumps(hospital.envelope("2503", sent, "broken-1")).encode()
+            opened = city.gateway.opened(hospital.headers("2503"), body, "2503")
             city.gateway.answered(opened)
     reply = city.gateway.answered(opened)
     assert b'"infcode":0' in reply

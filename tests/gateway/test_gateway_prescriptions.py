@@ -163,7 +163,8 @@ def test_a_prescription_for_several_times(city: City, hospital: Hospital, store:
     assert one.told("7105")["data"]["rxUsedStasCodg"] == "2"
 
 
-@given_any(st.dictionaries(st.sampled_from("ABC"), st.integers(1, 9), min_size=1), st.integers(1, 3),
+@given_any(st.dictionaries(st.sampled_from("ABC"), st.integers(1, 9), min_size=1),
+           st.integers(1, 3),
            st.lists(st.tuples(st.sampled_from("ABC"), st.integers(1, 12)), max_size=30))
 def test_never_more_than_was_prescribed(wanted: dict[str, int], times: int,
                                         asked: list[tuple[str, int]]) -> None:

@@ -12,7 +12,7 @@ from .together import Together
 from .year import REFUNDS
 
 __all__ = ["Asked", "Catalogues", "FeeLine", "People", "REFUNDS", "Regime", "Regimes",
-           "SettlementService", "SplitBill", "SplitLine", "SplitRules", "Together", "Visit", "audit",
-           "audit_store", "bill_of", "bill_row", "body_hash", "catalogue", "compare_parts",
+           "SettlementService", "SplitBill", "SplitLine", "SplitRules", "Together", "Visit",
+           "audit", "audit_store", "bill_of", "bill_row", "body_hash", "catalogue", "compare_parts",
            "fee_line", "local_time", "manual", "outbox", "replay", "replay_settlement",
            "split_bill", "store"]
