@@ -250,7 +250,8 @@ def test_a_drugstore_that_does_not_agree(city: City, hospital: Hospital, store: 
     ({}, {"psnNo": "nobody"}, {}, "查无"), ({}, {"fixmedinsCode": LIKE_S3}, {}, "机构编号"),
     ({}, {}, {"medListCodg": "X0"}, "不是当日医保目录内的药品"),
     ({}, {}, {"medListCodg": "001109000905000"}, "不是当日医保目录内的药品"),
-    ({}, {}, {"drugCnt": "-1"}, "正数"), ({}, {}, {"drugCnt": "Infinity"}, "正数"),
+    ({}, {}, {"drugCnt": "-1"}, "正数"),
+    ({}, {}, {"drugCnt": "1E-400"}, "四位小数"), ({}, {}, {"drugCnt": "Infinity"}, "正数"),
     ({}, {}, {"drugDosunt": ""}, "drugDosunt")])
 def test_bad_prescriptions(city: City, head: dict[str, str], patient: dict[str, str],
                            drug: dict[str, str], said: str) -> None:

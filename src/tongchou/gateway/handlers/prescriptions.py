@@ -17,7 +17,7 @@ from .queries import list_type
 SERVICE_TYPES = ("201", "301", "105")
 MAY_REPEAT = "1"
 USES_MAX, INTERVAL_MAX_DAYS = 99, 366
-QUANTITY_BELOW = 10 ** 12
+QUANTITY_BELOW, QUANTITY_STEP = 10 ** 12, Decimal("0.0001")      # 16 digits, 4 of them decimals
 
 
 def check(call: Call) -> Answer:
@@ -88,11 +88,12 @@ def positive(row: Row, name: str) -> Decimal:
     """A quantity above 0. Raises Declined `bad-amount`, `missing-field`."""
     try:
         found = Decimal(row.need(name))
-        if found.is_finite() and 0 < found < QUANTITY_BELOW:
+        if found.is_finite() and 0 < found < QUANTITY_BELOW \
+                and found == found.quantize(QUANTITY_STEP):
             return found
     except InvalidOperation:
         pass
-    raise declined("bad-amount", "数量应为正数", f"{row.where}.{name}")
+    raise declined("bad-amount", "数量应为正数，至多四位小数", f"{row.where}.{name}")
 
 
 def _moment(row: Row, name: str) -> str:
