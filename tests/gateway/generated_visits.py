@@ -17,7 +17,7 @@ from identities import check_line, check_money, check_negative
 from tongchou.client import (Access, Client, Line, Outpatient, Person, Purchase, Refused, Settled,
                              Stay)
 from tongchou.demo_city import made_city
-from tongchou.gateway import service
+from tongchou.gateway.opening import Unopened
 
 HOSPITALS = ("H52990100001", "H52990100002", "H52990100003", "H52990100004", "H52990100005")
 
@@ -27,7 +27,7 @@ def directly(city: City) -> object:
     def post(path: str, headers: Mapping[str, str], body: bytes) -> bytes:
         try:
             opened = city.gateway.opened(headers, body, path.rpartition("/")[2])
-        except service.Unopened as unopened:
+        except Unopened as unopened:
             return unopened.reply
         return city.gateway.answered(opened)
     return post

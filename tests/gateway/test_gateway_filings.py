@@ -13,6 +13,7 @@ from standard import both
 from visiting import CARE_BED, Person, Stay, identify
 
 from tongchou.enrolment import AwayFiling, ChronicCertificate, Referral, read_document
+from tongchou.gateway.rounds import MessageRound
 
 STANDARD, LIKE_S3 = "H52990100001", "H52990100002"
 RESIDENT = "a resident, nothing special"
@@ -229,7 +230,7 @@ def test_a_try_that_broke_off_is_taken_up(city: City, monkeypatch: pytest.Monkey
 
     sent = certificate(city, person)
     with monkeypatch.context() as broken:
-        broken.setattr(city.gateway, "_kept", die)
+        broken.setattr(MessageRound, "_kept", die)
         with pytest.raises(KeyboardInterrupt):
             body = json.dumps(hospital.envelope("2503", sent, "broken-1")).encode()
             opened = city.gateway.opened(hospital.headers("2503"), body, "2503")

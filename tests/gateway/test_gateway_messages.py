@@ -16,6 +16,7 @@ from hospital import Hospital, new_msgid, read
 from visiting import Stay, identify
 
 from tongchou.gateway.nodes import names_of_all, transactions
+from tongchou.gateway.rounds import MessageRound
 from tongchou.gateway.signing import signature
 
 FAMILIES = {"A": "H52990100001", "B": "H52990100002", "C": "H52990100003", "E": "H52990100004"}
@@ -245,7 +246,7 @@ def test_2601_after_a_break_between_the_settlement_and_its_note(
         raise Died
 
     with monkeypatch.context() as broken:
-        broken.setattr(city.gateway, "_kept", die)
+        broken.setattr(MessageRound, "_kept", die)
         with pytest.raises(Died):
             opened = city.gateway.opened(
                 hospital.headers("2207"), json.dumps(hospital.envelope(

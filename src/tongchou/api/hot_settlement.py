@@ -13,8 +13,8 @@ from starlette.requests import cookie_parser
 from starlette.responses import Response
 
 from ..errors import CaseError, TongchouError
+from ..settlement import Gathering
 from .gate import Caller, Gate
-from .gathering import Gathering
 from .refusals import bad_fields, json_reply
 from .settlement_models import Bill
 

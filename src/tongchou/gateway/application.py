@@ -16,14 +16,18 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 
 from ..errors import TongchouError
+from ..settlement import Gathering
 from .refusals import declined
-from .service import Gateway, Opened, Unopened
+from .opening import Opened, Unopened
+from .service import Gateway
 
 BASE = "/gateway"
 CONSOLE = f"{BASE}/console"            # of the application behind, which has the sessions
 BODY_MAX_BYTES = 64 << 20
 # Larger ones are read in a thread: a file of 9101 would hold up every other message.
 LARGE_BYTES = 64 << 10
+# What several windows ask for at the same moment, and is carried out together.
+SETTLING = frozenset({"2102", "2207", "2304"})
 THREADS = min(16, 6 * (os.cpu_count() or 2))
 PATH_INFNO = re.compile(rf"{BASE}/(?:[\w/]*/)?(\d{{4,6}}[A-Z]?)\Z")
 HEADERS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
@@ -43,6 +47,7 @@ class GatewayApplication:
     def __init__(self, gateway: Gateway, behind: App, *, production: bool = False) -> None:
         self.gateway, self._behind, self._production = gateway, behind, production
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="tongchou-gateway")
+        self._settle = Gathering(gateway.answered_all, self._threads)
         self._under_way: dict[tuple[str, str, str, bytes], asyncio.Future[bytes]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -109,8 +114,10 @@ class GatewayApplication:
         key = opened.envelope.key
         known = self._under_way.get(key)
         if known is None:
-            known = asyncio.get_running_loop().run_in_executor(
-                self._threads, self.gateway.answered, opened)
+            known = asyncio.ensure_future(self._settle(opened)) \
+                if opened.envelope.infno in SETTLING else \
+                asyncio.get_running_loop().run_in_executor(
+                    self._threads, self.gateway.answered, opened)
             self._under_way[key] = known
             known.add_done_callback(lambda _: self._under_way.pop(key, None))
         return await asyncio.shield(known)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from psycopg import Connection
@@ -72,6 +72,17 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Asking:
+    """A settlement wanted of the platform: several that wait are settled together. `then` makes the
+    answer of what the platform said, or raises what it refused."""
+
+    request: Mapping[str, object]
+    key: str
+    who: Operator
+    then: Callable[[str | Exception], Answer]
+
+
+@dataclass(frozen=True)
 class Call:
     """A message taken in. `region` is the person's pooling area; `at` the moment it first arrived,
     the same for every repeat; `visit` the visit it names, as it stood then."""
@@ -85,6 +96,10 @@ class Call:
     at: datetime
     slot: Slot
     visit: Visit | None = None
+
+    def taken_in(self, at: datetime, visit: Visit | None) -> Call:
+        """The same call, once it is known when it first arrived and what its visit is."""
+        return replace(self, at=at, visit=visit)
 
     @property
     def who(self) -> Operator:
@@ -134,4 +149,4 @@ class Call:
 
 _STATES = {"open": "尚未办理出院", "discharged": "已办理出院，请先撤销出院",
            "cancelled": "该就诊登记已撤销"}
-Handler = Callable[[Call], Answer]
+Handler = Callable[[Call], Answer | Asking]

@@ -29,7 +29,9 @@ from .console_store import Kept
 from .envelope import CHINA, UPLOAD, Envelope, read_envelope
 from .nodes import Node, Transaction, names_of_all, transactions
 from .profiles import Profile
-from .service import SEALED_AS, Gateway, Opened
+from .opening import Opened
+from .rounds import SEALED_AS
+from .service import Gateway
 
 LISTED_MAX, DAYS_DEFAULT = 200, 7
 NUMBER = re.compile(r"\d{6}(\d{14})\d{10}\Z", re.ASCII)     # reply_number of envelope.py

@@ -8,7 +8,7 @@ stands. What money would do, it shows; it moves none.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -17,12 +17,13 @@ import psycopg
 from ..errors import TongchouError
 from ..visits import Visit
 from ..visits import store as visit_store
-from .call import Answer, Call, Desk
+from .call import Asking, Call, Desk
 from .message_store import Begun
 from .nodes import transactions
+from .opening import Opened, slot_of
 from .reading import read_input
 from .refusals import declined
-from .service import Gateway, Opened, slot_of
+from .service import Gateway
 
 # What a handler may ask of the platform; all of it reads.
 READS = frozenset({"clock", "regimes", "places", "catalogues", "history", "presettle", "ids"})
@@ -110,10 +111,11 @@ def dry(gateway: Gateway, opened: Opened, region: str, psn_no: str, mdtrt_id: st
     call = Call(desk, opened.profile, envelope, model, found, region, opened.at,
                 slot_of(opened, region, found), visit)
     begun = Begun(True, f"{DRY_PREFIX}{opened.at:%Y%m%d%H%M%S%f}", opened.at, None, False, None)
-    handler: Callable[[Call], Answer] = gateway.handlers[envelope.infno]
     try:
         warning = gateway.checked(call)
-        answer = handler(call)
+        answer = gateway.handlers[envelope.infno](call)
+        if isinstance(answer, Asking):
+            answer = answer.then(desk.platform.settle(answer.request, answer.key, who=answer.who))
         return answer.file if answer.file is not None else gateway.body(
             call, begun, 0, answer=answer, warning=warning)
     except TongchouError as error:

@@ -55,25 +55,45 @@ class Arrival(NamedTuple):
     request: bytes
 
 
+def _called(function: str, columns: Mapping[str, str]) -> str:
+    """A statement that calls a function for every row of a JSON list, in its order; bytes of the
+    row are hexadecimal."""
+    given = ", ".join(f"{name} {'text' if kind == 'bytea' else kind}"
+                      for name, kind in columns.items())
+    asked = ", ".join(f"decode(a.{name}, 'hex')" if kind == "bytea" else f"a.{name}"
+                      for name, kind in columns.items())
+    return (f"select b.* from rows from (json_to_recordset(%s::json) as ({given})) with ordinality "
+            f"as a ({', '.join(columns)}, place) cross join lateral {function}({asked}) as b "
+            "order by a.place")
+
+
+BEGIN = _called("gateway_begin", {
+    "region": "text", "shard": "smallint", "code": "text", "msgid": "text", "infno": "text",
+    "digest": "bytea", "refmsgid": "text", "at": "timestamptz", "psn_no": "text",
+    "mdtrt_id": "text", "opter": "text", "request": "bytea"})
+SETTLED = _called("gateway_settled", {
+    "region": "text", "shard": "smallint", "owner": "text", "mdtrt_id": "text", "setl_id": "text",
+    "chrg_bchno": "text", "code": "text", "infno": "text", "msgid": "text", "answer": "jsonb",
+    "setl_at": "timestamptz", "lines": "bigint", "digest": "bytea", "reply": "bytea",
+    "at": "timestamptz"})
+
+
 def begin(connection: Connection, arrivals: Sequence[Arrival]) -> list[Begun]:
     """Takes messages in, everything or nothing, and reads the visit of each."""
-    rows = _in_one_trip(connection, "select * from gateway_begin(%(region)s, %(shard)s::smallint, "
-                        "%(code)s, %(msgid)s, %(infno)s, %(digest)s, %(refmsgid)s, %(at)s, "
-                        "%(psn_no)s, %(mdtrt_id)s, %(opter)s, %(request)s)",
-                        [(one.slot, {**one.slot.values(), **one._asdict()}) for one in arrivals])
+    rows = _in_one_trip(connection, BEGIN, [
+        (one.slot, {**one._asdict(), **one.slot.values(), "slot": None}) for one in arrivals])
     return [Begun(*row) for row in rows]
 
 
 def _in_one_trip(connection: Connection, statement: str,
                  values: Sequence[tuple[Slot, Mapping[str, object]]]) -> list[tuple]:
-    """The row of each, in one transaction; carried out by their keys, so that two who write the
-    same rows never wait for one another."""
+    """The row of each, in one statement; carried out by their keys, so that two who write the same
+    rows never wait for one another."""
     order = sorted(range(len(values)), key=lambda place: values[place][0])
-    if len(values) == 1:
-        return [connection.execute(statement, values[0][1]).fetchone()]
-    with connection.pipeline():
-        cursors = {place: connection.execute(statement, values[place][1]) for place in order}
-    return [cursors[place].fetchone() for place in range(len(values))]
+    rows = connection.execute(statement, (orjson.dumps(
+        [values[place][1] for place in order], default=bytes.hex).decode(),)).fetchall()
+    found = dict(zip(order, rows, strict=True))
+    return [found[place] for place in range(len(values))]
 
 
 def finish(connection: Connection, slot: Slot, state: str, reply: bytes, at: object,
@@ -101,14 +121,11 @@ class Settled(NamedTuple):
 def settled(connection: Connection, notes: Sequence[Settled]) -> list[bytes]:
     """Notes settlements and keeps their replies, everything or nothing; gives the replies that
     stand. Raises psycopg.Error with SQLSTATE NOTED or MOVED_ON of visits.store."""
-    rows = _in_one_trip(
-        connection, "select gateway_settled(%(region)s, %(shard)s::smallint, %(owner)s, "
-        "%(mdtrt_id)s, %(setl_id)s, %(chrg_bchno)s, %(code)s, %(infno)s, %(msgid)s, "
-        "%(answer)s::jsonb, %(setl_at)s::timestamptz, %(lines)s, %(digest)s, %(reply)s, %(at)s)",
-        [(one.slot, {**one.row, **one.slot.values(), "owner": one.slot.owner,
-                     "mdtrt_id": one.mdtrt_id, "lines": one.lines, "reply": one.reply,
-                     "at": one.at, "answer": orjson.dumps(one.row["answer"]).decode()})
-         for one in notes])
+    rows = _in_one_trip(connection, SETTLED, [
+        (one.slot, {**one.row, **one.slot.values(), "owner": one.slot.owner,
+                    "mdtrt_id": one.mdtrt_id, "lines": one.lines, "reply": one.reply,
+                    "at": one.at})
+        for one in notes])
     return [bytes(row[0]) if row[0] is not None else one.reply
             for row, one in zip(rows, notes, strict=True)]
 

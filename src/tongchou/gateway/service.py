@@ -11,65 +11,31 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from functools import partial
-from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
-import psycopg
-import structlog
-from psycopg import Connection
 
-from ..errors import Refusal, TongchouError
-from ..settlement import Together
-from ..visits import Visit
-from . import cainfo, message_store, signing
-from .call import Answer, Call, Desk, Noting
+from ..errors import TongchouError
+from . import cainfo, signing
+from .call import Answer, Call, Desk, Handler
 from .envelope import (Envelope, is_stream, moment_17, read_envelope, read_upload, reply_body,
                        reply_number)
 from .handlers import offered
-from .message_store import Begun, Slot
+from .message_store import Begun
 from .nodes import names_of_all, transactions
+from .opening import Opened, Unopened, slot_of
 from .profiles import Profile
-from .reading import Input, check, read_input, unfit
-from .refusals import PASSING, declined, err_msg
+from .reading import check, read_input, unfit
+from .refusals import declined, err_msg
+from .rounds import MessageRound
 from .turned_away import REMEMBERED, TurnedAway, turned_away
 from .writing import written
 
-SEALED_AS = "gateway message"
 WARN_MSG_MAX = 200
-LEADERS = 2                    # one waits for the database while another puts its part together
-UNAVAILABLE = "database-unavailable"
 PLC = "plc"                    # fixmedins_code of 9102 in every client seen (README 4)
-
-_log = structlog.get_logger("tongchou.gateway")
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A message whose sender is known."""
-
-    profile: Profile
-    envelope: Envelope
-    at: datetime
-
-
-class Unopened(Exception):
-    """A message that is not taken in, and what it is told."""
-
-    def __init__(self, reply: bytes, code: str) -> None:
-        super().__init__(code)
-        self.reply, self.code = reply, code
-
-
-def slot_of(opened: Opened, region: str, found: Input) -> Slot:
-    """Where a message lies: with the person it names, else with the institution."""
-    profile, envelope = opened.profile, opened.envelope
-    return Slot(region, found.first("psn_no")[:30] or profile.code, profile.code, envelope.msgid,
-                envelope.infno, envelope.digest)
 
 
 class Gateway:
@@ -80,10 +46,6 @@ class Gateway:
         self.handlers = offered()
         self.turned_away: deque[TurnedAway] = deque(maxlen=REMEMBERED)
         self._serial = itertools.count(desk.platform.clock().microsecond * 1000)
-        self._take_in = Together(partial(self._written, message_store.begin),
-                                 lambda one: [one.slot], LEADERS)
-        self._note = Together(partial(self._written, message_store.settled),
-                              lambda one: [one.slot.owner], LEADERS)
 
     # --- who sends it -------------------------------------------------------------------------
     def opened(self, headers: Mapping[str, str], body: bytes, path_infno: str,
@@ -134,73 +96,11 @@ class Gateway:
     # --- the work -----------------------------------------------------------------------------
     def answered(self, opened: Opened) -> bytes:
         """The reply to a message: the one it had before, or that of its work now."""
-        desk, profile, envelope = self.desk, opened.profile, opened.envelope
-        model = transactions().get(envelope.infno)
-        try:
-            if envelope.infno not in self.handlers or model is None:
-                error = self._not_offered(envelope.infno)
-                self.turned_away.append(turned_away({}, envelope, opened.at, error.code,
-                                                    error.message))
-                raise error
-            found = read_input(envelope.input, model)
-            region = self._region(profile, envelope)
-            psn_no, slot = found.first("psn_no")[:30], slot_of(opened, region, found)
-            begun = self._begun(slot, opened, psn_no, found.first("mdtrt_id")[:40])
-            if begun.reply is not None:
-                return self._unsealed(begun.reply)
-        except TongchouError as error:
-            return self.refused(error, profile, opened.at)
-        except Exception as fault:  # noqa: BLE001 - nothing that arrives ends in a 5xx
-            return self.refused(self._fault(fault, envelope), profile, opened.at)
-        call = Call(desk, profile, envelope, model, found, region, begun.arrived_at, slot,
-                    Visit.of(begun.visit) if begun.visit else None)
-        return self._worked(call, begun)
+        return self.answered_all([opened])[0]
 
-    def _begun(self, slot: Slot, opened: Opened, psn_no: str, mdtrt_id: str) -> Begun:
-        keys = self.desk.platform.enrolment.keys
-        self.desk.platform.database.check_space()
-        request = keys.seal(opened.envelope.kept, SEALED_AS)
-        number = reply_number(opened.profile.region, opened.at, next(self._serial))
-        return self._take_in(message_store.Arrival(
-            slot, number, opened.at, psn_no, mdtrt_id if psn_no else "",
-            opened.envelope.opter[:30], request))
-
-    def _worked(self, call: Call, begun: Begun) -> bytes:
-        """Runs the handler and keeps the reply with what it writes."""
-        warning, answer = "", None
-        try:
-            if begun.taken_back:
-                raise declined("taken-back", "该交易已被冲正（2601），请更换报文ID重新发送",
-                               f"msgid {call.envelope.msgid}")
-            warning = self.checked(call)
-            answer = self.handlers[call.envelope.infno](call)
-            if answer.file is not None:
-                return answer.file
-            reply = self.body(call, begun, 0, answer=answer, warning=warning)
-            return self._kept(call, "answered", reply, answer)
-        except TongchouError as error:
-            refusal: TongchouError = error
-        except psycopg.Error as fault:
-            refusal = self.desk.platform.database.refusal_of(fault) or self._fault(
-                fault, call.envelope)
-        except Exception as fault:  # noqa: BLE001 - nothing that arrives ends in a 5xx
-            refusal = self._fault(fault, call.envelope)
-        return self._refusal(call, begun, refusal, answer, warning)
-
-    def _refusal(self, call: Call, begun: Begun, refusal: TongchouError, answer: Answer | None,
-                 warning: str) -> bytes:
-        """What is told, and kept unless it may pass; money that moved in vain goes back."""
-        try:
-            if answer is not None and answer.undo is not None and isinstance(refusal, Refusal) \
-                    and refusal.code == "visit-moved-on":
-                answer.undo()
-            reply = self.body(call, begun, -1, error=refusal, warning=warning)
-            if refusal.code in PASSING:
-                return reply
-            return self._kept(call, "refused", reply, None)
-        except (TongchouError, psycopg.Error) as fault:
-            _log.error("not kept", infno=call.envelope.infno, fault=type(fault).__name__)
-            return self.body(call, begun, -1, error=refusal, warning=warning)
+    def answered_all(self, opened: Sequence[Opened]) -> list[bytes]:
+        """The replies to messages that wait at the same moment, carried out together."""
+        return MessageRound(self).replies(opened)
 
     def checked(self, call: Call) -> str:
         """The fields against our model, as strictly as the profile says; gives warn_msg."""
@@ -210,47 +110,6 @@ class Gateway:
         if findings and call.profile.strictness == "reject":
             raise unfit(findings)
         return "；".join(str(one) for one in findings)[:WARN_MSG_MAX]
-
-    def _kept(self, call: Call, state: str, reply: bytes, answer: Answer | None) -> bytes:
-        """Keeps a reply, in one transaction with the answer's writes; gives what stands."""
-        database = self.desk.platform.database
-        sealed = self.desk.platform.enrolment.keys.seal(reply.decode(), SEALED_AS)
-        at = self.desk.platform.clock()
-        writes = answer.writes if answer is not None else ()
-        if not writes:
-            with database.statements() as connection:
-                standing = message_store.finish(connection, call.slot, state, sealed, at, False)
-        elif len(writes) == 1 and isinstance(writes[0], Noting):
-            standing = self._settled(call, writes[0], sealed, at)
-        else:
-            with database.connection() as connection:
-                for write in writes:
-                    write(connection)
-                standing = message_store.finish(connection, call.slot, state, sealed, at, True)
-        return reply if standing == sealed else self._unsealed(standing)
-
-    def _settled(self, call: Call, note: Noting, sealed: bytes, at: datetime) -> bytes:
-        """Notes a settlement and keeps its reply in one statement. Raises what `note` does."""
-        try:
-            return self._note(message_store.Settled(call.slot, note.visit.mdtrt_id, note.row,
-                                                    note.lines, sealed, at))
-        except psycopg.Error as fault:
-            refusal = note.visits.not_noted(fault.sqlstate, note.visit, note.row)
-            if refusal is None:
-                raise
-            raise refusal from None
-
-    def _written(self, write: Callable[[Connection, Sequence[Any]], list[Any]],
-                 wanted: Sequence[Any]) -> list[Any]:
-        """What messages that wait write alike, in one transaction; when one of them cannot, each
-        in its own: of each its result, or why not."""
-        try:
-            with self.desk.platform.database.statements() as connection:
-                return write(connection, wanted)
-        except (psycopg.Error, Refusal) as fault:
-            if len(wanted) == 1 or getattr(fault, "code", "") == UNAVAILABLE:
-                return [fault] * len(wanted)
-        return [self._written(write, [one])[0] for one in wanted]
 
     # --- replies ------------------------------------------------------------------------------
     def body(self, call: Call, begun: Begun, infcode: int, answer: Answer | None = None,
@@ -279,7 +138,29 @@ class Gateway:
             return orjson.dumps({"code": signing.UNAUTHORISED, "message": bad.zh})
         return self.refused(declined("bad-signature", f"身份认证失败：{bad.zh}"), None, at)
 
-    # --- shared -------------------------------------------------------------------------------
+    # --- what arrives -------------------------------------------------------------------------
+    def arrived(self, opened: Opened) -> Call:
+        """The call of a message, before it is taken in. Raises Declined `not-offered`,
+        `out-of-region`, and what reading refuses."""
+        profile, envelope = opened.profile, opened.envelope
+        model = transactions().get(envelope.infno)
+        if envelope.infno not in self.handlers or model is None:
+            error = self._not_offered(envelope.infno)
+            self.turned_away.append(turned_away({}, envelope, opened.at, error.code,
+                                                error.message))
+            raise error
+        found, region = read_input(envelope.input, model), self._region(profile, envelope)
+        return Call(self.desk, profile, envelope, model, found, region, opened.at,
+                    slot_of(opened, region, found))
+
+    def handler(self, infno: str) -> Handler:
+        """What carries out a transaction that is offered."""
+        return self.handlers[infno]
+
+    def number(self, opened: Opened) -> str:
+        """A number for a reply."""
+        return reply_number(opened.profile.region, opened.at, next(self._serial))
+
     def _not_offered(self, infno: str) -> TongchouError:
         name = names_of_all().get(infno)
         known = f"{infno} {name}" if name else f"交易编号 {infno} 不存在"
@@ -292,19 +173,3 @@ class Gateway:
             return profile.region
         raise declined("out-of-region", f"参保地 {wanted[:6]} 不由本平台结算，请走异地就医平台",
                        "insuplc_admdvs")
-
-    def _unsealed(self, sealed: bytes) -> bytes:
-        return self.desk.platform.enrolment.keys.unseal(sealed, SEALED_AS).encode()
-
-    def _fault(self, fault: Exception, envelope: Envelope) -> TongchouError:
-        """A fault of ours: the log says where, without values; the caller may repeat."""
-        if isinstance(fault, (psycopg.errors.IntegrityError, psycopg.errors.DataError)):
-            return TongchouError("refused-by-database", "these values contradict one another")
-        trace, steps = fault.__traceback__, []
-        while trace is not None:
-            steps.append(f"{trace.tb_frame.f_code.co_filename.rsplit('tongchou', 1)[-1]}:"
-                         f"{trace.tb_lineno}")
-            trace = trace.tb_next
-        _log.error("fault", infno=envelope.infno, fault=type(fault).__name__,
-                   at=" > ".join(steps[-4:]))
-        return TongchouError("internal-error", "a fault of Tongchou")

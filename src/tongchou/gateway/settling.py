@@ -16,7 +16,7 @@ from ..settlement import local_time
 from ..terms import visit_of
 from ..visits import KeptSettlement, Visit
 from . import money, persons
-from .call import Answer, Call, Noting
+from .call import Answer, Asking, Call, Noting
 from .reading import Row
 from .refusals import Declined, declined
 
@@ -73,18 +73,25 @@ def presettle(call: Call, visit: Visit, bill: Bill, row: Row) -> Answer:
     return Answer(shown(call, visit, _kept(call, visit, bill, row, answer)))
 
 
-def settle(call: Call, visit: Visit, bill: Bill, row: Row) -> Answer:
+def settle(call: Call, visit: Visit, bill: Bill, row: Row) -> Asking:
     """结算. When the visit has moved on meanwhile, the settlement is taken back and refused."""
     portion = sum(one.chrg_bchno == bill.batch for one in visit.settlements)
-    key = f"gateway:{visit.mdtrt_id}:{bill.batch}:{portion}"
-    try:
-        answer = json.loads(call.desk.platform.settle(_request(call, visit, bill), key,
-                                                      who=call.who))
-    except Refusal as refusal:
-        if refusal.code != "key-reused":
-            raise
+
+    def then(said: str | Exception) -> Answer:
+        return _settled(call, visit, bill, row, said)
+
+    return Asking(_request(call, visit, bill),
+                  f"gateway:{visit.mdtrt_id}:{bill.batch}:{portion}", call.who, then)
+
+
+def _settled(call: Call, visit: Visit, bill: Bill, row: Row, said: str | Exception) -> Answer:
+    """What a settlement is answered, and noted with the visit."""
+    if isinstance(said, Refusal) and said.code == "key-reused":
         raise declined("already-settled", "此前有一笔结算未收到回复，费用已有变化：请先对原结算"
                        "报文冲正（2601），再结算", f"mdtrt_id {visit.mdtrt_id}") from None
+    if isinstance(said, Exception):
+        raise said
+    answer = json.loads(said)
     kept = _kept(call, visit, bill, row, answer)
     noted = {"setl_id": str(answer["setl_id"]), "chrg_bchno": bill.batch,
              "institution": visit.institution, "infno": call.envelope.infno,

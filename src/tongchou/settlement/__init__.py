@@ -4,15 +4,15 @@ from .attempts import Asked, local_time
 from .bill import (FeeLine, SplitBill, SplitLine, SplitRules, Visit, bill_of, bill_row,
                    compare_parts, fee_line, split_bill)
 from .catalogue import Catalogues
+from .gathering import Gathering
 from .reading import People
 from .regimes import Regime, Regimes
 from .replay import replay_settlement
 from .service import SettlementService
-from .together import Together
 from .year import REFUNDS
 
-__all__ = ["Asked", "Catalogues", "FeeLine", "People", "REFUNDS", "Regime", "Regimes",
-           "SettlementService", "SplitBill", "SplitLine", "SplitRules", "Together", "Visit",
-           "audit", "audit_store", "bill_of", "bill_row", "body_hash", "catalogue", "compare_parts",
+__all__ = ["Asked", "Catalogues", "FeeLine", "Gathering", "People", "REFUNDS", "Regime", "Regimes",
+           "SettlementService", "SplitBill", "SplitLine", "SplitRules", "Visit", "audit",
+           "audit_store", "bill_of", "bill_row", "body_hash", "catalogue", "compare_parts",
            "fee_line", "local_time", "manual", "outbox", "replay", "replay_settlement",
            "split_bill", "store"]

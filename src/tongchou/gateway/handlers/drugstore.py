@@ -1,9 +1,11 @@
 """Drugstores (定点药店): 2101, 2102, 2103. One message registers, charges and settles."""
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ...visits import NewVisit, Visit
 from .. import fee_lines, prescribing, registration, settling
-from ..call import Answer, Call
+from ..call import Answer, Asking, Call
 from ..reading import Row
 from ..settling import Bill
 
@@ -32,15 +34,19 @@ def presettle(call: Call) -> Answer:
     return Answer({**answer.output, "detlcutinfo": result})
 
 
-def settle(call: Call) -> Answer:
+def settle(call: Call) -> Asking:
     """2102 药店结算: visit, lines and settlement in one."""
     row, new, visit, lines, result, bill = _purchase(call)
-    answer = settling.settle(call, visit, bill, row)
-    visits = call.desk.visits
-    writes = (registration.registering(call, new),
-              lambda connection: visits.charge(connection, call.region, visit, lines),
-              *answer.writes)
-    return Answer({**answer.output, "detlcutinfo": result}, writes, answer.undo)
+    asking, visits = settling.settle(call, visit, bill, row), call.desk.visits
+
+    def then(said: str | Exception) -> Answer:
+        answer = asking.then(said)
+        writes = (registration.registering(call, new),
+                  lambda connection: visits.charge(connection, call.region, visit, lines),
+                  *answer.writes)
+        return Answer({**answer.output, "detlcutinfo": result}, writes, answer.undo)
+
+    return replace(asking, then=then)
 
 
 def cancel(call: Call) -> Answer:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from ...visits import Visit
 from .. import fee_lines, persons, settling
-from ..call import Answer, Call
+from ..call import Answer, Asking, Call
 from ..reading import Row
 from ..refusals import declined
 from ..registration import (changing, check_med_type, facts_of, merged, register, registering)
@@ -124,7 +124,7 @@ def presettle(call: Call) -> Answer:
     return settling.presettle(call, visit, bill, row)
 
 
-def settle(call: Call) -> Answer:
+def settle(call: Call) -> Asking:
     """2304 住院结算, of the stay or (mid_setl_flag 1) of a portion."""
     row = call.input.one()
     visit, bill = _bill(call, row, settles=True)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from ...visits import Visit
 from .. import fee_lines, prescribing, settling
-from ..call import Answer, Call
+from ..call import Answer, Asking, Call
 from ..reading import Row
 from ..refusals import declined
 from ..registration import (changing, check_med_type, facts_of, merged, register, registering)
@@ -93,7 +93,7 @@ def presettle(call: Call) -> Answer:
     return settling.presettle(call, visit, bill, row)
 
 
-def settle(call: Call) -> Answer:
+def settle(call: Call) -> Asking:
     """2207 门诊结算."""
     row = call.input.one()
     visit, bill = _bill(call, row)

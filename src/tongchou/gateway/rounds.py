@@ -1,0 +1,274 @@
+"""Messages that wait at the same moment, carried out together (同批报文).
+
+They are taken in by one statement, settled in one round and noted by one statement, so that what
+several windows ask for costs hardly more than what one does. Whatever befalls a message, it takes
+no other with it, and nothing that arrives ends in a 5xx.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+import psycopg
+import structlog
+from psycopg import Connection
+
+from ..errors import Refusal, TongchouError
+from ..visits import Visit
+from . import message_store
+from .call import Answer, Asking, Call, Desk, Handler, Noting
+from .envelope import Envelope
+from .message_store import Arrival, Begun, Settled
+from .opening import Opened
+from .profiles import Profile
+from .refusals import PASSING, declined
+
+SEALED_AS = "gateway message"
+UNAVAILABLE = "database-unavailable"
+Row = TypeVar("Row")
+
+_log = structlog.get_logger("tongchou.gateway")
+
+
+class Office(Protocol):
+    """What a round asks of the gateway: its desk, and how replies are put."""
+
+    desk: Desk
+
+    def arrived(self, opened: Opened) -> Call:
+        """The call of a message, before it is taken in. Raises TongchouError."""
+
+    def handler(self, infno: str) -> Handler:
+        """What carries out a transaction."""
+
+    def number(self, opened: Opened) -> str:
+        """A number for a reply."""
+
+    def checked(self, call: Call) -> str:
+        """The fields against our model; gives warn_msg."""
+
+    def body(self, call: Call, begun: Begun, infcode: int, answer: Answer | None = None,
+             error: TongchouError | None = None, warning: str = "") -> bytes:
+        """The bytes of a reply."""
+
+    def refused(self, error: TongchouError, profile: Profile | None, at: datetime) -> bytes:
+        """A refusal of what is not kept."""
+
+
+@dataclass
+class _Work:
+    """A message on its way; `reply` ends it."""
+
+    opened: Opened
+    call: Call | None = None
+    begun: Begun | None = None
+    answer: Answer | Asking | None = None
+    warning: str = ""
+    body: bytes = b""
+    reply: bytes | None = None
+
+
+Step = Callable[[_Work], None]
+
+
+class MessageRound:
+    """One round of messages."""
+
+    def __init__(self, office: Office) -> None:
+        self._office, self._platform = office, office.desk.platform
+        self._keys, self._database = self._platform.enrolment.keys, self._platform.database
+
+    def replies(self, opened: Sequence[Opened]) -> list[bytes]:
+        """The reply to each: the one it had before, or that of its work now."""
+        works = [_Work(one) for one in opened]
+        self._take_in(works)
+        self._each(works, self._handled)
+        self._settle([one for one in works if isinstance(one.answer, Asking)])
+        self._each(works, self._answered)
+        self._kept([one for one in works if one.reply is None])
+        return [one.reply for one in works]
+
+    # --- taking in ------------------------------------------------------------------------------
+    def _take_in(self, works: Sequence[_Work]) -> None:
+        """Finds which messages are new, and reads the visit of each."""
+        arrivals = {}
+        for place, work in enumerate(works):
+            try:
+                work.call = self._office.arrived(work.opened)
+                arrivals[place] = self._arrival(work.call, work.opened)
+            except Exception as fault:  # noqa: BLE001 - told
+                self._turn_away(work, fault)
+        found = self._written(message_store.begin, list(arrivals.values()))
+        for work, begun in zip((works[place] for place in arrivals), found, strict=True):
+            try:
+                self._taken_in(work, begun)
+            except Exception as fault:  # noqa: BLE001 - told
+                self._turn_away(work, fault)
+
+    def _arrival(self, call: Call, opened: Opened) -> Arrival:
+        self._database.check_space()
+        psn_no = call.input.first("psn_no")[:30]
+        return Arrival(call.slot, self._office.number(opened), opened.at, psn_no,
+                       call.input.first("mdtrt_id")[:40] if psn_no else "",
+                       call.envelope.opter[:30], self._keys.seal(call.envelope.kept, SEALED_AS))
+
+    def _taken_in(self, work: _Work, begun: Begun | Exception) -> None:
+        if isinstance(begun, Exception):
+            raise begun
+        if begun.reply is not None:
+            work.reply = self._unsealed(begun.reply)
+        work.begun = begun
+        work.call = work.call.taken_in(begun.arrived_at,
+                                       Visit.of(begun.visit) if begun.visit else None)
+
+    def _turn_away(self, work: _Work, fault: Exception) -> None:
+        """Told, and not kept."""
+        error = fault if isinstance(fault, TongchouError) else _fault(fault, work.opened.envelope)
+        work.reply = self._office.refused(error, work.opened.profile, work.opened.at)
+
+    # --- the work -------------------------------------------------------------------------------
+    def _each(self, works: Iterable[_Work], step: Step) -> None:
+        """A step of every message that has no reply yet; what is refused ends here."""
+        for work in works:
+            if work.reply is None:
+                self._try(work, step)
+
+    def _try(self, work: _Work, step: Step) -> None:
+        try:
+            step(work)
+            return
+        except TongchouError as error:
+            refusal: TongchouError = error
+        except psycopg.Error as fault:
+            refusal = self._database.refusal_of(fault) or _fault(fault, work.opened.envelope)
+        except Exception as fault:  # noqa: BLE001 - nothing that arrives ends in a 5xx
+            refusal = _fault(fault, work.opened.envelope)
+        work.reply = self._refusal(work, refusal)
+
+    def _handled(self, work: _Work) -> None:
+        if work.begun.taken_back:
+            raise declined("taken-back", "该交易已被冲正（2601），请更换报文ID重新发送",
+                           f"msgid {work.call.envelope.msgid}")
+        work.warning = self._office.checked(work.call)
+        work.answer = self._office.handler(work.call.envelope.infno)(work.call)
+
+    def _settle(self, works: Sequence[_Work]) -> None:
+        """Asks the platform once for all that wait for it."""
+        if not works:
+            return
+        askings = [work.answer for work in works]
+        try:
+            found = self._platform.settle_all([(one.request, one.key, one.who)
+                                               for one in askings])
+        except Exception as fault:  # noqa: BLE001 - told
+            found = [fault] * len(works)
+        for work, asking, said in zip(works, askings, found, strict=True):
+            work.answer = None
+
+            def told(work: _Work, asking: Asking = asking, said: str | Exception = said) -> None:
+                work.answer = asking.then(said)
+
+            self._try(work, told)
+
+    def _answered(self, work: _Work) -> None:
+        """The bytes of the reply; a file is its own reply, and not kept."""
+        if work.answer.file is not None:
+            work.reply = work.answer.file
+        else:
+            work.body = self._office.body(work.call, work.begun, 0, answer=work.answer,
+                                          warning=work.warning)
+
+    # --- keeping --------------------------------------------------------------------------------
+    def _kept(self, works: Sequence[_Work]) -> None:
+        """Keeps each reply, in one transaction with what its answer writes."""
+        noting = [one for one in works if _only_notes(one.answer)]
+        notes = [self._note(one) for one in noting]
+        for work, note, standing in zip(noting, notes,
+                                        self._written(message_store.settled, notes), strict=True):
+            self._try(work, lambda work, note=note, standing=standing: self._noted(
+                work, note, standing))
+        self._each(works, self._keep_alone)
+
+    def _note(self, work: _Work) -> Settled:
+        note: Noting = work.answer.writes[0]
+        return Settled(work.call.slot, note.visit.mdtrt_id, note.row, note.lines,
+                       self._keys.seal(work.body.decode(), SEALED_AS), self._platform.clock())
+
+    def _noted(self, work: _Work, note: Settled, standing: bytes | Exception) -> None:
+        if isinstance(standing, psycopg.Error):
+            asked: Noting = work.answer.writes[0]
+            refusal = asked.visits.not_noted(standing.sqlstate, asked.visit, asked.row)
+            raise refusal or standing from None
+        if isinstance(standing, Exception):
+            raise standing
+        work.reply = self._standing(work.body, note.reply, standing)
+
+    def _keep_alone(self, work: _Work) -> None:
+        work.reply = self._keep(work.call, "answered", work.body, work.answer.writes)
+
+    def _keep(self, call: Call, state: str, body: bytes,
+              writes: Sequence[Callable[[Connection], None]] = ()) -> bytes:
+        """Keeps a reply with what is written; gives the one that stands."""
+        sealed, at = self._keys.seal(body.decode(), SEALED_AS), self._platform.clock()
+        if not writes:
+            with self._database.statements() as connection:
+                standing = message_store.finish(connection, call.slot, state, sealed, at, False)
+        else:
+            with self._database.connection() as connection:
+                for write in writes:
+                    write(connection)
+                standing = message_store.finish(connection, call.slot, state, sealed, at, True)
+        return self._standing(body, sealed, standing)
+
+    def _standing(self, body: bytes, sealed: bytes, standing: bytes) -> bytes:
+        return body if standing == sealed else self._unsealed(standing)
+
+    def _unsealed(self, sealed: bytes) -> bytes:
+        return self._keys.unseal(sealed, SEALED_AS).encode()
+
+    def _refusal(self, work: _Work, refusal: TongchouError) -> bytes:
+        """What is told, and kept unless it may pass; money that moved in vain goes back."""
+        told, undo = refusal, getattr(work.answer, "undo", None)
+        try:
+            if undo is not None and isinstance(refusal, Refusal) \
+                    and refusal.code == "visit-moved-on":
+                undo()
+            body = self._office.body(work.call, work.begun, -1, error=told, warning=work.warning)
+            return body if told.code in PASSING else self._keep(work.call, "refused", body)
+        except (TongchouError, psycopg.Error) as fault:
+            _log.error("not kept", infno=work.call.envelope.infno, fault=type(fault).__name__)
+            return self._office.body(work.call, work.begun, -1, error=told, warning=work.warning)
+
+    def _written(self, write: Callable[[Connection, Sequence[Any]], list[Row]],
+                 wanted: Sequence[Any]) -> list[Row | Exception]:
+        """What messages write alike, in one transaction; when one of them cannot, each in its own:
+        of each its result, or why not."""
+        if not wanted:
+            return []
+        try:
+            with self._database.statements() as connection:
+                return write(connection, wanted)
+        except Exception as fault:  # noqa: BLE001 - told
+            if len(wanted) == 1 or getattr(fault, "code", "") == UNAVAILABLE:
+                return [fault] * len(wanted)
+        return [self._written(write, [one])[0] for one in wanted]
+
+
+def _only_notes(answer: Answer) -> bool:
+    return len(answer.writes) == 1 and isinstance(answer.writes[0], Noting)
+
+
+def _fault(fault: Exception, envelope: Envelope) -> TongchouError:
+    """A fault of ours: the log says where, without values; the caller may repeat."""
+    if isinstance(fault, (psycopg.errors.IntegrityError, psycopg.errors.DataError)):
+        return TongchouError("refused-by-database", "these values contradict one another")
+    trace, steps = fault.__traceback__, []
+    while trace is not None:
+        steps.append(f"{trace.tb_frame.f_code.co_filename.rsplit('tongchou', 1)[-1]}:"
+                     f"{trace.tb_lineno}")
+        trace = trace.tb_next
+    _log.error("fault", infno=envelope.infno, fault=type(fault).__name__,
+               at=" > ".join(steps[-4:]))
+    return TongchouError("internal-error", "a fault of Tongchou")
