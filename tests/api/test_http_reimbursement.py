@@ -25,8 +25,6 @@ def client(town: object, access: object) -> Iterator[TestClient]:
 
 def test_a_case_is_taken_with_its_term(client: TestClient, town: object, signed: Signed) -> None:
     """Received on 2 December 2024; documents are missing, so it is not settled yet."""
-    if not hasattr(town.platform, "manual"):
-        pytest.skip("the platform has no counter for manual reimbursement")
     number = town.person()
     path = f"{BASE}/persons/{number}/reimbursements"
     taken = {**stay(number, "M1", "20000.00"), "received_on": "2024-12-02", "reason": "other",

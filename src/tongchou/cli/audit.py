@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import output
-from .ledger_options import DATA, AsJson, Data, Url, opened
+from .database_options import DATA, AsJson, Data, Url
+from .ledger_options import opened
 
 if TYPE_CHECKING:
     from ..settlement.audit import Audit

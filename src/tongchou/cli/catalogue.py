@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import output
+from .database_options import DATA, AsJson, Data, Region, Url, migrated
 
 if TYPE_CHECKING:
     from ..settlement.catalogue import Imported, Reading
@@ -25,7 +26,6 @@ Rules = Annotated[Path | None, typer.Option(metavar="FILE", help="What kinds of 
                                             "such as day treatment: CSV or a workbook.")]
 Report = Annotated[Path | None, typer.Option(metavar="OUT.xlsx", help="Also write every wrong row "
                                              "into a workbook.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @catalogue.command("check")
@@ -38,16 +38,13 @@ def check(file: File, rules: Rules = None, report: Report = None, as_json: AsJso
 @catalogue.command("import")
 def import_file(
     file: File,
-    region: Annotated[str, typer.Option(help="The pooling area, six digits.")],
+    region: Region,
     name: Annotated[str, typer.Option(help="Add the region under this name if the database does "
                                       "not know it.")] = "",
     rules: Rules = None,
     report: Report = None,
-    database: Annotated[str | None, typer.Option(metavar="URL", help="A PostgreSQL server; "
-                                                 "DATABASE_URL when not given, else the embedded "
-                                                 "one.")] = None,
-    data: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the embedded server keeps "
-                                       "its data.")] = Path("tongchou-data"),
+    database: Url = None,
+    data: Data = DATA,
     by: Annotated[str, typer.Option(help="Who imports, for the record.")] = "",
     why: Annotated[str, typer.Option(help="Why, for the record.")] = "import",
     as_json: AsJson = False,
@@ -56,18 +53,13 @@ def import_file(
 
     Exit code 1 when a row was not taken; the others are in.
     """
-    from ..database import migrate, open_database
     from ..settlement.catalogue import Deed, import_rows
     reading = _read(file, rules)
-    opened = open_database(database or os.environ.get("DATABASE_URL"), data)
-    try:
-        migrate(opened)
+    with migrated(database, data) as opened:
         deed = Deed(region, datetime.now(UTC), by or os.environ.get("USER", "") or "unknown", why)
         # The same file twice changes nothing, so it may be tried again.
         imported = opened.transact(lambda connection: import_rows(connection, reading, deed, name),
                                    repeatable=True)
-    finally:
-        opened.close()
     _finish(reading, imported, report, as_json)
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import output
+from .database_options import DATA, AsJson, Data, Region, Url, migrated
 
 if TYPE_CHECKING:
-    from ..database import Database
     from ..supervision import Imported, Reading
 
 SAMPLE, SHOWN = "sample", 20
@@ -20,13 +20,6 @@ clues = typer.Typer(no_args_is_help=True, help="List rules of a region and the c
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="CSV of rules, UTF-8 or GB18030. "
                                       "`sample` is the shipped one, invented.")]
-Region = Annotated[str, typer.Option(help="The pooling area, six digits.")]
-Url = Annotated[str | None, typer.Option("--database", metavar="URL", help="A PostgreSQL server; "
-                                         "DATABASE_URL when not given, else the embedded one.")]
-Data = Annotated[Path, typer.Option(metavar="FOLDER", help="Where the embedded server keeps its "
-                                    "data.")]
-DATA = Path("tongchou-data")
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @clues.command("check")
@@ -45,14 +38,11 @@ def import_file(
     """Make a file the list of a region, whole, as its next edition; a wrong row refuses it all."""
     from ..supervision import import_rules
     reading = _read(file)
-    opened = _opened(database, data)
-    try:
-        at, who = datetime.now(UTC), by or os.environ.get("USER", "") or "unknown"
+    at, who = datetime.now(UTC), by or os.environ.get("USER", "") or "unknown"
+    with migrated(database, data) as opened:
         # The same file twice changes nothing, so it may be tried again.
         imported = opened.transact(lambda connection: import_rules(
             connection, region, reading, at, who, why), repeatable=True)
-    finally:
-        opened.close()
     _finish(reading, imported, as_json)
 
 
@@ -93,13 +83,9 @@ def list_found(
 ) -> None:
     """Clues of the last days, the newest first, with what the doctor did (处理情况)."""
     from ..supervision import store
-    opened = _opened(database, data)
-    try:
-        now = datetime.now(UTC)
-        with opened.connection() as connection:
-            rows = store.clues_of(connection, region, now - timedelta(days=days), now, limit)
-    finally:
-        opened.close()
+    now = datetime.now(UTC)
+    with migrated(database, data) as opened, opened.connection() as connection:
+        rows = store.clues_of(connection, region, now - timedelta(days=days), now, limit)
     found = [dict(zip(store.CLUE_COLUMNS, row, strict=True)) for row in rows]
     if as_json:
         output.json_object([{name: value.isoformat() if isinstance(value, datetime) else value
@@ -110,13 +96,6 @@ def list_found(
         told = {None: "未反馈", "1": "继续执行医嘱", "2": "返回修改医嘱"}[one["way"]]
         output.line(f"  {one['found_at']:%Y-%m-%d %H:%M} {one['institution']} {one['mdtrt_id']} "
                     f"{one['said']['vola_cont']} [{told}]")
-
-
-def _opened(database: str | None, data: Path) -> Database:
-    from ..database import migrate, open_database
-    opened = open_database(database or os.environ.get("DATABASE_URL"), data)
-    migrate(opened)
-    return opened
 
 
 def _read(file: Path) -> Reading:

@@ -8,8 +8,9 @@ import typer
 
 from ..errors import CaseError
 from . import ledger_clearing, output
-from .ledger_options import (DATA, SOMEBODY, AsJson, By, CalendarFolder, Data, Day, Region, Url,
-                             connected, day_of, key_ring, now, public_keys_of)
+from .database_options import DATA, AsJson, Data, Region, Url
+from .ledger_options import (SOMEBODY, By, CalendarFolder, Day, connected, day_of, key_ring, now,
+                             public_keys_of)
 
 if TYPE_CHECKING:
     from ..ledger import Comparison, Report, StoredClose

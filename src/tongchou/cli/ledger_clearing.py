@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import output
-from .ledger_options import (DATA, SOMEBODY, AsJson, By, CalendarFolder, Data, Day, Region, Rules,
-                             Url, amounts_of, connected, day_of, month_of, now)
+from .database_options import DATA, AsJson, Data, Region, Url
+from .ledger_options import (SOMEBODY, By, CalendarFolder, Day, Rules, amounts_of, connected,
+                             day_of, month_of, now)
 
 if TYPE_CHECKING:
     from ..ledger import ClearingRules, Filing

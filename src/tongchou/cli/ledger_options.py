@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import CaseError
+from .database_options import ENVIRONMENT
 
 if TYPE_CHECKING:
     import psycopg
@@ -19,15 +20,7 @@ if TYPE_CHECKING:
     from ..ledger import PublicKey
     from ..privacy import KeyRing
 
-ENVIRONMENT = "DATABASE_URL"
-Url = Annotated[str | None, typer.Option("--database", metavar="URL", help="The PostgreSQL to use; "
-                                         f"without it {ENVIRONMENT}, then --data.")]
-Data = Annotated[Path, typer.Option("--data", metavar="DIR", help="Data folder of the platform's "
-                                    "own PostgreSQL.")]
-DATA = Path("tongchou-data")
-Region = Annotated[str, typer.Option(help="Pooling area 统筹区, six digits.")]
 Day = Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="A day in China.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Rules = Annotated[str, typer.Option("--rules", metavar="CITY|FILE", help="Clearing rules 清算规则: "
                                     "a shipped city's, or a CSV of your own.")]
 CalendarFolder = Annotated[Path | None, typer.Option("--calendar", metavar="DIR", help="Folder of "

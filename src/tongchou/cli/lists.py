@@ -3,32 +3,21 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from . import output
-
-if TYPE_CHECKING:
-    from ..database import Database
+from .database_options import DATA, AsJson, Data, Region, Url, migrated
 
 lists = typer.Typer(no_args_is_help=True, help="Settlement lists of institutions: what came, the "
                     "agency's review, and the cases in them (结算清单).")
-DATA = Path("tongchou-data")
 WORDS = {"approved": "2", "rejected": "3"}
 
-Region = Annotated[str, typer.Option(help="The pooling area, six digits.")]
 Month = Annotated[str, typer.Option(metavar="YYYYMM", help="The month of settlement.")]
-Url = Annotated[str | None, typer.Option("--database", metavar="URL", help="A PostgreSQL server; "
-                                         "DATABASE_URL when not given, else the embedded one.")]
-Data = Annotated[Path, typer.Option(metavar="FOLDER", help="Where the embedded server and the "
-                                    "keys of a demonstration lie.")]
 Institution = Annotated[str, typer.Option(metavar="CODE", help="Of this institution only.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @lists.command("show")
@@ -36,7 +25,7 @@ def show(region: Region, month: Month, institution: Institution = "", database: 
          data: Data = DATA, as_json: AsJson = False) -> None:
     """The lists of a month: number, revision, state, what quality control found."""
     from ..gateway import settlement_lists
-    with _opened(database, data) as opened, opened.connection() as connection:
+    with migrated(database, data) as opened, opened.connection() as connection:
         found = settlement_lists.of_month(connection, region, month, institution)
     rows = [{"psn_no": one.psn_no, "setl_id": one.setl_id, "list_no": one.list_no,
              "revision": one.revision, "institution": one.institution, "state": one.state,
@@ -68,7 +57,7 @@ def review(
     if word not in WORDS:
         raise typer.BadParameter("approved or rejected")
     told = datetime.now(UTC), by or os.environ.get("USER", "") or "unknown"
-    with _opened(database, data) as opened, opened.connection() as connection:
+    with migrated(database, data) as opened, opened.connection() as connection:
         before = settlement_lists.review(connection, region, (person, settlement), WORDS[word],
                                          told, note)
     states = settlement_lists.STATES_ZH
@@ -88,7 +77,7 @@ def cases(
     from ..privacy import open_keys
     keys = open_keys(data)
     states = ("2",) if approved else ("1", "2")
-    with _opened(database, data) as opened, opened.connection() as connection:
+    with migrated(database, data) as opened, opened.connection() as connection:
         found = [case for one in settlement_lists.of_month(connection, region, month, institution,
                                                            states)
                  if (case := settlement_lists.case_in(one, keys.unseal))]
@@ -97,14 +86,3 @@ def cases(
         writer.writeheader()
         writer.writerows(found)
     output.line(f"{out}: {len(found):,} cases (病例 {len(found):,} 份)")
-
-
-@contextmanager
-def _opened(database: str | None, data: Path) -> Iterator[Database]:
-    from ..database import migrate, open_database
-    opened = open_database(database or os.environ.get("DATABASE_URL"), data)
-    try:
-        migrate(opened)
-        yield opened
-    finally:
-        opened.close()

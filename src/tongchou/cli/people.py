@@ -14,6 +14,7 @@ import typer
 
 from ..errors import CaseError, Refusal
 from . import output
+from .database_options import DATA, AsJson, Data, Region, Url, migrated
 
 if TYPE_CHECKING:
     from ..enrolment import Enrolment
@@ -27,13 +28,6 @@ SHOWN_FAULTS = 20
 KindName = Annotated[str, typer.Argument(metavar="KIND", help="persons, coverages, statuses, "
                                          "chronic, referrals, filings, families, not-enrolled, "
                                          "institutions or designations.")]
-Region = Annotated[str, typer.Option(help="The pooling area, six digits.")]
-Url = Annotated[str | None, typer.Option("--database", metavar="URL", help="A PostgreSQL server; "
-                                         "DATABASE_URL when not given, else the embedded one.")]
-Data = Annotated[Path, typer.Option(metavar="FOLDER", help="Where the embedded server and the "
-                                    "keys of a demonstration lie.")]
-DATA = Path("tongchou-data")
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Day = Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="The day asked about; today when "
                                   "not given.")]
 Role = Annotated[str, typer.Option(help="Who reads: names and numbers are masked for it.")]
@@ -43,17 +37,11 @@ Why = Annotated[str, typer.Option(help="Why, for the record.")]
 
 @contextmanager
 def _service(url: str | None, data: Path) -> Iterator[Enrolment]:
-    from ..database import migrate, open_database
     from ..enrolment import Enrolment
     from ..privacy import open_keys
-    opened = open_database(url or os.environ.get("DATABASE_URL"), data,
-                           owner_url=os.environ.get("DATABASE_OWNER_URL"))
-    try:
-        migrate(opened)
+    with migrated(url, data) as opened:
         yield Enrolment(opened, open_keys(data), lambda: datetime.now(UTC),
                         lambda: uuid4().hex[:24])
-    finally:
-        opened.close()
 
 
 @people.command("template")

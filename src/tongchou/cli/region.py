@@ -9,7 +9,8 @@ import typer
 
 from ..errors import CaseError
 from . import output
-from .ledger_options import DATA, AsJson, Data, Url, day_of, opened
+from .database_options import DATA, AsJson, Data, Url
+from .ledger_options import day_of, opened
 
 region = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None,
                      help="Pooling areas, and the packs in force in them (统筹区与政策启用).")

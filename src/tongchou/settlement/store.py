@@ -1,7 +1,7 @@
 """SQL of settlements: one call reads a person and year, one call writes everything (存储)."""
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import orjson
@@ -140,14 +140,6 @@ def years_of(connection: Connection, region: str, shard: int, psn_no: str) -> li
     return [row[0] for row in connection.execute(
         "select year from person_year where region = %s and shard = %s and psn_no = %s "
         "order by year", (region, shard, psn_no))]
-
-
-def persons_with_settlements(connection: Connection, region: str, shard: int,
-                             ) -> Iterator[tuple[str, str]]:
-    """(psn_no, year) of a shard, for recomputations of many people."""
-    yield from connection.execute(
-        "select psn_no, year from person_year where region = %s and shard = %s "
-        "order by psn_no, year", (region, shard))
 
 
 def save_pack(connection: Connection, pack_hash: str, name: str, document: str) -> None:
