@@ -1,7 +1,7 @@
-"""The gateway's work on one message (报文处理): who sends it, is it new, what is the answer.
+"""The gateway's work on messages (报文处理): who sends them, and in which form they are answered.
 
     opened = gateway.opened(headers, body, path)     # signature, envelope; no database
-    reply = gateway.answered(opened)                 # one read, the work, one write
+    reply = gateway.answered(opened)                 # a round of one; see `rounds`
 
 The same message again gives the same bytes, after a restart too. What a message sets going is made
 of the message or of the visit (numbers, keys), so that a try that broke off is taken up where it

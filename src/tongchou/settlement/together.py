@@ -13,8 +13,6 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 MOST = 32
-PATIENCE_SECONDS = 0.002    # so long a call waits for those who usually come at the same moment
-FADING = 0.97               # of how many those are, a call later
 
 
 class _Waiting(Generic[Item, Result]):
@@ -42,9 +40,7 @@ class Together(Generic[Item, Result]):
                  apart: Callable[[Item], Iterable[Hashable]] = lambda item: (),
                  leaders: int = 1) -> None:
         self._work, self._apart = work, apart
-        self._leaders = self._free = leaders
-        self._present, self._usual = 0, 0.0        # who is here now, and who mostly is
-        self._awaited: tuple[int, Lock] | None = None
+        self._free = leaders
         self._guard = Lock()
         self._queue: list[_Waiting[Item, Result]] = []
 
@@ -52,14 +48,11 @@ class Together(Generic[Item, Result]):
         """The result of the item; raises what the work raised for it."""
         mine: _Waiting[Item, Result] = _Waiting(item)
         with self._guard:
-            self._present += 1
-            self._usual = max(self._usual * FADING, self._present)
-            leads = self._free > 0 and self._awaited is None
+            leads = self._free > 0
             if leads:
                 self._free -= 1
             else:
                 self._queue.append(mine)
-                self._call_awaiting()
         if not leads:
             mine.turn.acquire()
         if not mine.answered:
@@ -69,7 +62,6 @@ class Together(Generic[Item, Result]):
         return mine.answer  # type: ignore[return-value]
 
     def _lead(self, mine: _Waiting[Item, Result]) -> None:
-        self._await_company()
         batch = [mine, *self._company(mine)]
         try:
             for one, found in zip(batch, self._work([one.item for one in batch]), strict=True):
@@ -84,29 +76,9 @@ class Together(Generic[Item, Result]):
                 raise
         finally:
             self._hand_on()
-            with self._guard:
-                self._present -= len(batch)
             for one in batch:
                 one.answered = True
                 one.turn.release()
-
-    def _await_company(self) -> None:
-        """Lets those come who usually are here; who is alone waits for nobody."""
-        with self._guard:
-            missing = -(-int(self._usual + 0.5) // self._leaders) - 1
-            if missing <= len(self._queue) or self._awaited is not None:
-                return
-            turn = Lock()
-            turn.acquire()
-            self._awaited = missing, turn
-        turn.acquire(timeout=PATIENCE_SECONDS)
-        with self._guard:
-            self._awaited = None
-
-    def _call_awaiting(self) -> None:
-        if self._awaited is not None and len(self._queue) >= self._awaited[0]:
-            self._awaited[1].release()
-            self._awaited = self._awaited[0] + MOST, self._awaited[1]
 
     def _company(self, mine: _Waiting[Item, Result]) -> list[_Waiting[Item, Result]]:
         """Takes from the queue who may come along, in its order."""
