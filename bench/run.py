@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -269,40 +269,48 @@ def machine() -> dict[str, object]:
             "load_before": round(os.getloadavg()[0], 1)}
 
 
+class Part(NamedTuple):
+    """A part of the table that is one process: what it runs, and what is made of its figures."""
+
+    script: str
+    show: Callable[[dict[str, object]], None]
+    gates: Callable[[dict[str, object]], list[Gate]]
+
+
+ONE_PROCESS = {
+    "latency": Part("latency.py", print_latency, latency_gates),
+    "platform": Part("settlement.py", print_platform, platform_gates),
+    "gateway": Part("gateway.py", print_gateway, gateway_gates),
+    "grouping": Part("grouping.py", print_grouping, grouping_gates),
+    "points": Part("points.py", print_points, points_gates)}
+
+
 def measure_all(asked: argparse.Namespace, found: dict[str, object]) -> list[Gate]:
-    """Runs the parts asked for, printing each as it ends."""
+    """Runs the parts asked for, in the order of PARTS, printing each as it ends."""
     gates: list[Gate] = []
-    if "engines" in asked.only:
-        found["claims"], found["engines"] = engines(asked.n, asked.seed)
-        print_engines(found["engines"])
-        gates += engine_gates(found["engines"])
-    if "latency" in asked.only:
-        found["latency"] = own_process("latency.py")
-        print_latency(found["latency"])
-        gates += latency_gates(found["latency"])
-    if "pipeline" in asked.only:
-        for pack in (WORKLOAD_PACK, SHIPPED_PACK):
-            row = own_process("pipeline.py", "--claims", asked.claims, "--runs", 2, "--pack", pack)
-            found[f"pipeline {pack}"] = row
-            print_pipeline(pack, row)
-        gates += pipeline_gates(found[f"pipeline {WORKLOAD_PACK}"])
-    if "platform" in asked.only:
-        found["platform"] = own_process("settlement.py", "--people", asked.people)
-        print_platform(found["platform"])
-        gates += platform_gates(found["platform"])
-    if "gateway" in asked.only:
-        found["gateway"] = own_process("gateway.py")
-        print_gateway(found["gateway"])
-        gates += gateway_gates(found["gateway"])
-    if "grouping" in asked.only:
-        found["grouping"] = own_process("grouping.py")
-        print_grouping(found["grouping"])
-        gates += grouping_gates(found["grouping"])
-    if "points" in asked.only:
-        found["points"] = own_process("points.py")
-        print_points(found["points"])
-        gates += points_gates(found["points"])
+    options = {"platform": ("--people", asked.people)}
+    for name in (part for part in PARTS if part in asked.only):
+        if name == "engines":
+            found["claims"], found["engines"] = engines(asked.n, asked.seed)
+            print_engines(found["engines"])
+            gates += engine_gates(found["engines"])
+        elif name == "pipeline":
+            gates += measure_pipeline(asked.claims, found)
+        else:
+            part = ONE_PROCESS[name]
+            found[name] = own_process(part.script, *options.get(name, ()))
+            part.show(found[name])
+            gates += part.gates(found[name])
     return gates
+
+
+def measure_pipeline(claims: int, found: dict[str, object]) -> list[Gate]:
+    """The pipeline under the pack of the bench, which has gates, and under a shipped one."""
+    for pack in (WORKLOAD_PACK, SHIPPED_PACK):
+        row = own_process("pipeline.py", "--claims", claims, "--runs", 2, "--pack", pack)
+        found[f"pipeline {pack}"] = row
+        print_pipeline(pack, row)
+    return pipeline_gates(found[f"pipeline {WORKLOAD_PACK}"])
 
 
 def report(gates: Iterable[Gate], seconds: float, found: dict[str, object]) -> int:

@@ -27,6 +27,12 @@ def line(text: str = "") -> None:
         raise SystemExit(reader_gone()) from None
 
 
+def refused(count: int, rejects: object) -> None:
+    """Where rows were refused: how many, and the file that says which and why."""
+    if rejects:
+        line(f"{count:,} rows refused; rows, values and reasons stand in {rejects}")
+
+
 def json_object(found: object) -> None:
     """One JSON value on standard output; 中文 as it is where the stream is UTF-8."""
     plain = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"

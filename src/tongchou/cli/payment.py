@@ -84,9 +84,7 @@ def _say(made: dict[str, object]) -> None:
     for code, count in made["reported"].items():
         output.line(f"  {'reported' if code.startswith('unknown-') else 'wrong'}: {count:,} x "
                     f"{code}")
-    if made["rejects"]:
-        output.line(f"{made['refused']:,} rows refused; rows, values and reasons stand in "
-                    f"{made['rejects']}")
+    output.refused(made["refused"], made["rejects"])
 
 
 def _mount() -> None:

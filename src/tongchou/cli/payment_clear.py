@@ -83,9 +83,7 @@ def _say(made: Clearing, report: dict[str, object]) -> None:
         output.line(f"to be cleared by {made.clear_by} 清算期限")
     if made.unsure:
         output.line(f"{len(made.unsure)} rules are not of grade A; --json lists them")
-    if report["rejects"]:
-        output.line(f"{report['refused']:,} rows refused; rows, values and reasons stand in "
-                    f"{report['rejects']}")
+    output.refused(report["refused"], report["rejects"])
 
 
 def _hospitals(made: Clearing) -> None:

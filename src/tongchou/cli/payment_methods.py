@@ -41,7 +41,7 @@ def weights(
                     f"{made['cases']:,} cases -> {made['out']} ({made['seconds']:.1f} s)")
         output.line(f"  total weight {milli // 1000:,}.{milli % 1000:03d} (总权重); "
                     f"{made['trimmed']:,} cases trimmed; {made['adjusted']} groups adjusted")
-        _say(made)
+        output.refused(made["refused"], made.get("rejects"))
     if made["refused"]:
         raise typer.Exit(1)
 
@@ -64,7 +64,7 @@ def price(
         output.json_object(made)
     else:
         _say_prices(made)
-        _say(made)
+        output.refused(made["refused"], made.get("rejects"))
     if made["refused"]:
         raise typer.Exit(1)
 
@@ -83,10 +83,3 @@ def _say_prices(made: dict[str, object]) -> None:
                     f"{found['candidates']:,} candidates, quota {found['quota']:,}")
     for reason, count in made["unpriced"].items():
         output.line(f"  no price: {count:,} x {reason}")
-
-
-def _say(made: dict[str, object]) -> None:
-    """What both commands end with: refused rows."""
-    if made.get("rejects"):
-        output.line(f"{made['refused']:,} rows refused; rows, values and reasons stand in "
-                    f"{made['rejects']}")

@@ -67,9 +67,7 @@ def _say(made: dict[str, object]) -> None:
     for row in made["ungrouped"]:
         output.line(f"  no group 未入组: {row['cases']:,} x {row['reason_before']} -> "
                     f"{row['reason_after']}, {_signed(yuan_text(row['delta_fen']))} yuan")
-    if made["rejects"]:
-        output.line(f"{made['rejected']:,} rows refused; rows, values and reasons stand in "
-                    f"{made['rejects']}")
+    output.refused(made["rejected"], made["rejects"])
     output.line(f"{', '.join(made['files'])} -> {made['out']}")
 
 

@@ -34,7 +34,7 @@ ATTEMPTS = 8
 # Below this the embedded server is only read: PostgreSQL stops altogether when its log of changes
 # (WAL, files of 16 MiB) finds no room.
 RESERVE_BYTES = 64 << 20
-SPACE_SECONDS = 0.05                   # so long a look at the disk holds
+SPACE_SECONDS = 0.05                   # so long a look at the disk holds that found room
 _SETUP = (f"set role {SERVICE_ROLE}; set time zone 'UTC'; "
           f"set statement_timeout = {STATEMENT_TIMEOUT_MS}; set lock_timeout = {LOCK_TIMEOUT_MS}; "
           f"set idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS}")
@@ -185,7 +185,7 @@ class Database:
         if self.server is None:
             return False
         now = time.monotonic()
-        if now - self._space[0] > SPACE_SECONDS:
+        if self._space[1] or now - self._space[0] > SPACE_SECONDS:   # room made is seen at once
             try:
                 disk = os.statvfs(self.server.cluster)
             except OSError:
