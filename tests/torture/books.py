@@ -6,7 +6,7 @@ are read in one snapshot, so they may run while windows are at work.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from psycopg import Connection, IsolationLevel
 
@@ -78,31 +78,37 @@ CHECKS = {
 Acknowledged = Mapping[str, str]     # key -> the answer that was acknowledged
 
 
-def check_books(database: Database, acknowledged: Acknowledged = {}, in_flight: int = 0,
-                ) -> dict[str, int]:
-    """Asserts all of it; gives counts. `in_flight`: answers that may be written and unheard."""
+def check_books(database: Database, acknowledged: Callable[[], Acknowledged] = dict,
+                in_flight: int = 0) -> dict[str, int]:
+    """Asserts all of it; gives counts. `in_flight`: answers that may be written and unheard.
+
+    Clients go on while the books are read. So they are asked twice: what they had acknowledged
+    before the snapshot must be in it, and what is in it they must have acknowledged by now.
+    """
     with database.admin() as connection:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
+        before = acknowledged()
         for what, query in CHECKS.items():
             found = connection.execute(query).fetchmany(5)
             assert not found, f"{what}: {found}"
         counts = {name: connection.execute(f"select count(*) from {name}").fetchone()[0]
                   for name in ("settlement", "outcome", "journal_entry", "idempotency")}
-        if acknowledged:
-            check_answers(connection, acknowledged, in_flight)
+        if before:
+            stored = dict(connection.execute("select key, reply from idempotency"))
+            unheard = stored.keys() - acknowledged().keys()
+            assert len(unheard) <= in_flight, f"answers nobody asked for: {sorted(unheard)[:5]}"
+            check_answers(connection, before, stored)
     with database.admin() as connection:
         report = verify(connection)
     assert report.sound, [str(one) for one in (*report.findings, *report.accumulators)][:5]
     return counts
 
 
-def check_answers(connection: Connection, acknowledged: Acknowledged, in_flight: int) -> None:
+def check_answers(connection: Connection, acknowledged: Acknowledged, stored: Acknowledged,
+                  ) -> None:
     """Every acknowledged answer is stored as it was given, and settles exactly one visit."""
-    stored = dict(connection.execute("select key, reply from idempotency"))
     for key, answer in acknowledged.items():
         assert stored.get(key) == answer, f"acknowledged under {key}, stored otherwise"
-    unheard = stored.keys() - acknowledged.keys()
-    assert len(unheard) <= in_flight, f"answers nobody asked for: {sorted(unheard)[:5]}"
     settled = [json.loads(answer) for answer in acknowledged.values()]
     wanted = {one["setl_id"]: one["mdtrt_id"] for one in settled if "mdtrt_id" in one}
     found = connection.execute("select setl_id, mdtrt_id from settlement").fetchall()

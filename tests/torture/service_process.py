@@ -64,10 +64,13 @@ class Client:
         return Path(self.plan.folder) / f"client-{self.number}.jsonl"
 
     def remember(self) -> None:
-        """Reads what was acknowledged before; a line cut short by a kill was not."""
+        """Reads what was acknowledged before; a line cut short by a kill was not.
+
+        Only that line is cut off: who reads the file meanwhile never finds it empty.
+        """
         self.answers = acknowledged_in(self.file)
-        text = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in self.answers)
-        self.file.write_text(text, encoding="utf-8")
+        if self.file.exists():
+            os.truncate(self.file, self.file.read_bytes().rfind(b"\n") + 1)
 
     def acknowledge(self, line: dict) -> None:
         """Only now the client has its answer."""

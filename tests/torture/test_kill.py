@@ -103,9 +103,12 @@ class Torture:
         return found[0] if found else None
 
     def check(self, in_flight: int = CLIENTS) -> dict[str, int]:
-        """The books against what was acknowledged before they are read."""
-        known = {line["key"]: line["text"] for line in self.lines() if "text" in line}
-        return patiently(lambda: check_books(self.database, known, in_flight))
+        """The books against what was acknowledged before and after they are read."""
+        return patiently(lambda: check_books(self.database, self.answers, in_flight))
+
+    def answers(self) -> dict[str, str]:
+        """Everything acknowledged so far that was no refusal, under its key."""
+        return {line["key"]: line["text"] for line in self.lines() if "text" in line}
 
     def stop(self) -> None:
         """Lets the clients finish what they asked; afterwards nothing is in flight."""
