@@ -15,7 +15,9 @@ from gateway_city import City
 from hospital import Hospital, new_msgid, read
 from visiting import Stay, identify
 
+from tongchou.gateway import message_store
 from tongchou.gateway.nodes import names_of_all, transactions
+from tongchou.gateway.opening import Opened
 from tongchou.gateway.rounds import MessageRound
 from tongchou.gateway.signing import signature
 
@@ -233,31 +235,80 @@ def test_2601_works_when_the_original_never_arrived(city: City) -> None:
     assert settlements(city, visit) == 0
 
 
-def test_2601_after_a_break_between_the_settlement_and_its_note(
+class Died(BaseException):
+    """The process ends here."""
+
+
+def die(*_: object) -> None:
+    """In place of a step that is never reached."""
+    raise Died
+
+
+def sent_by(city: City, hospital: Hospital, infno: str, given: dict, msgid: str) -> Opened:
+    """A message as it arrives."""
+    return city.gateway.opened(hospital.headers(infno), json.dumps(
+        hospital.envelope(infno, given, msgid)).encode(), infno)
+
+
+def test_a_break_after_a_settlement_leaves_its_note_and_its_reply(
         city: City, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The process dies after the money was settled: a repeat finds it, 2601 takes it back."""
+    """They were written in one transaction: a repeat is answered, 2601 takes it back."""
     hospital = city.hospital(FAMILIES["A"])
     visit, msgid = charged(city, hospital), new_msgid(FAMILIES["A"])
-
-    class Died(BaseException):
-        pass
-
-    def die(*_: object) -> bytes:
-        raise Died
-
+    opened = sent_by(city, hospital, "2207", visit.bill("2207", "22.00"), msgid)
     with monkeypatch.context() as broken:
-        broken.setattr(MessageRound, "_kept", die)
+        broken.setattr(MessageRound, "_settled", die)
         with pytest.raises(Died):
-            opened = city.gateway.opened(
-                hospital.headers("2207"), json.dumps(hospital.envelope(
-                    "2207", visit.bill("2207", "22.00"), msgid)).encode(), "2207")
             city.gateway.answered(opened)
     assert settlements(city, visit) == 1
+    reply = city.gateway.answered(opened)
+    assert read(reply)["infcode"] == 0 and city.gateway.answered(opened) == reply
     given = {"data": {"psn_no": visit.person.psn_no, "omsgid": msgid, "oinfno": "2207"}}
     hospital.ok("2601", given)
     assert settlements(city, visit) == 0
     hospital.ok("2207", visit.bill("2207", "22.00"))
     assert settlements(city, visit) == 1
+
+
+def test_a_visit_that_moves_on_while_it_is_settled_is_not_settled(
+        city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line comes after the visit was read: no money moves, and the repeat settles both."""
+    hospital = city.hospital(FAMILIES["E"])
+    visit, noted = charged(city, hospital), message_store.noted
+
+    def meanwhile(*given: object) -> object:
+        visit.charge(visit.line(2))
+        return noted(*given)
+
+    with monkeypatch.context() as moved:
+        moved.setattr(message_store, "noted", meanwhile)
+        assert "visit-moved-on" in hospital.refused("2207", visit.bill("2207", "22.00"))
+    assert settlements(city, visit) == 0
+    assert city.platform.history("529900", visit.person.psn_no, who=None) == []
+    hospital.ok("2207", visit.bill("2207", "44.00"))
+    assert settlements(city, visit) == 1
+
+
+def test_2601_after_a_break_between_a_purchase_and_its_visit(
+        city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A drugstore's visit is written after the money was settled: 2601 finds what it settled."""
+    store = city.hospital(next(one["fixmedins_code"] for one in city.about["institutions"] if any(
+        kind["kind"] == "dispensing" and kind["networked"] for kind in one["designations"])))
+    person, msgid = identify(store, city.person(RESIDENT)), new_msgid("E")
+    line = Stay(store, person, city.today).line(1, "XC08CAB927A001010199027", "1", "15.00", "15.00")
+    given = {"druginfo": {**person.fields(), "begntime": f"{city.today} 09:00:00",
+                          "medfee_sumamt": "15.00", "acct_used_flag": "0", "med_type": "41"},
+             "drugdetail": [line]}
+    with monkeypatch.context() as broken:
+        broken.setattr(MessageRound, "_kept", die)
+        with pytest.raises(Died):
+            city.gateway.answered(sent_by(city, store, "2102", given, msgid))
+    made, = city.platform.history("529900", person.psn_no, who=None)
+    assert [one["reason"] for one in made["outcomes"]] == ["settle"]
+    store.ok("2601", {"data": {"psn_no": person.psn_no, "omsgid": msgid, "oinfno": "2102"}})
+    made, = city.platform.history("529900", person.psn_no, who=None)
+    assert [one["reason"] for one in made["outcomes"]] == ["settle", "reverse"]
+    store.ok("2102", given)
 
 
 # --- transport ----------------------------------------------------------------------------------

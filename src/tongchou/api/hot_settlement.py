@@ -13,6 +13,7 @@ from starlette.requests import cookie_parser
 from starlette.responses import Response
 
 from ..errors import CaseError, TongchouError
+from ..platform import Wanted
 from ..settlement import Gathering
 from .gate import Caller, Gate
 from .refusals import bad_fields, json_reply
@@ -45,9 +46,8 @@ class Settling(Protocol):
     def presettle(self, request: Mapping[str, object], *, who: object) -> object:
         """预结算."""
 
-    def settle_all(self, requests: Sequence[tuple[Mapping[str, object], str, object]],
-                   ) -> Sequence[str | Exception]:
-        """结算 of several: (request, key, who) of each."""
+    def settle_all(self, wanted: Sequence[Wanted]) -> Sequence[str | Exception]:
+        """结算 of several."""
 
 
 class HotSettlement:
@@ -96,7 +96,7 @@ class HotSettlement:
             except TongchouError as error:
                 refused[place] = error
         settled = iter(self._settling.settle_all([
-            (one.request, one.key, one.caller.who) for place, one in enumerate(wanted)
+            Wanted(one.request, one.key, one.caller.who) for place, one in enumerate(wanted)
             if place not in refused]))
         return [refused.get(place) or next(settled) for place in range(len(wanted))]
 

@@ -44,7 +44,7 @@ class Desk:
 @dataclass(frozen=True)
 class Noting:
     """The write that notes a settlement on its visit. Where it is the only one, it is carried out
-    with keeping the reply as one statement (`message_store.settled`)."""
+    with keeping the reply in the transaction that settles (`message_store.noted`)."""
 
     visits: Visits
     region: str

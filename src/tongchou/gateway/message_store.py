@@ -8,6 +8,7 @@ import orjson
 from psycopg import Connection
 
 from ..database import shard_of
+from ..settlement import Along
 
 PLACE = ("region = %(region)s and shard = %(shard)s and fixmedins_code = %(code)s "
          "and msgid = %(msgid)s and infno = %(infno)s")
@@ -71,11 +72,8 @@ BEGIN = _called("gateway_begin", {
     "region": "text", "shard": "smallint", "code": "text", "msgid": "text", "infno": "text",
     "digest": "bytea", "refmsgid": "text", "at": "timestamptz", "psn_no": "text",
     "mdtrt_id": "text", "opter": "text", "request": "bytea"})
-SETTLED = _called("gateway_settled", {
-    "region": "text", "shard": "smallint", "owner": "text", "mdtrt_id": "text", "setl_id": "text",
-    "chrg_bchno": "text", "code": "text", "infno": "text", "msgid": "text", "answer": "jsonb",
-    "setl_at": "timestamptz", "lines": "bigint", "digest": "bytea", "reply": "bytea",
-    "at": "timestamptz"})
+NOTED = "gateway_noted"              # of migration 0017
+ANSWERED = "TC013"                   # its SQLSTATE: the message has a reply already
 
 
 def begin(connection: Connection, arrivals: Sequence[Arrival]) -> list[Begun]:
@@ -106,28 +104,20 @@ def finish(connection: Connection, slot: Slot, state: str, reply: bytes, at: obj
     return bytes(row[0]) if row[0] is not None else reply
 
 
-class Settled(NamedTuple):
-    """A settlement to note (columns of visit_settlement), how many lines it covers, and its reply,
-    sealed."""
-
-    slot: Slot
-    mdtrt_id: str
-    row: Mapping[str, object]
-    lines: int
-    reply: bytes
-    at: object
+def noted(slot: Slot, mdtrt_id: str, row: Mapping[str, object], lines: int, reply: bytes,
+          at: object) -> Along:
+    """A settlement noted on its visit (columns of visit_settlement), with how many lines it covers
+    and its reply, sealed: written in the transaction that settles. SQLSTATE MOVED_ON of
+    visits.store, ANSWERED."""
+    return Along(NOTED, {**row, **slot.values(), "psn_no": slot.owner, "mdtrt_id": mdtrt_id,
+                         "lines": lines, "reply": reply, "at": at})
 
 
-def settled(connection: Connection, notes: Sequence[Settled]) -> list[bytes]:
-    """Notes settlements and keeps their replies, everything or nothing; gives the replies that
-    stand. Raises psycopg.Error with SQLSTATE NOTED or MOVED_ON of visits.store."""
-    rows = _in_one_trip(connection, SETTLED, [
-        (one.slot, {**one.row, **one.slot.values(), "owner": one.slot.owner,
-                    "mdtrt_id": one.mdtrt_id, "lines": one.lines, "reply": one.reply,
-                    "at": one.at})
-        for one in notes])
-    return [bytes(row[0]) if row[0] is not None else one.reply
-            for row, one in zip(rows, notes, strict=True)]
+def standing(connection: Connection, slot: Slot) -> bytes | None:
+    """The reply a message has, sealed."""
+    row = connection.execute(f"select reply from gateway_message where {PLACE} "
+                             "and body_hash = %(digest)s", slot.values()).fetchone()
+    return bytes(row[0]) if row and row[0] is not None else None
 
 
 def originals(connection: Connection, slot: Slot) -> list[tuple[object, ...]]:

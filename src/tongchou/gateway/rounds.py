@@ -1,7 +1,7 @@
 """Messages that wait at the same moment, carried out together (同批报文).
 
-They are taken in by one statement, settled in one round and noted by one statement, so that what
-several windows ask for costs hardly more than what one does. Whatever befalls a message, it takes
+They are taken in by one statement, settled in one round and noted in its transaction, so that what
+several windows ask for costs hardly more than what one does, and no money moves without its note. Whatever befalls a message, it takes
 no other with it, and nothing that arrives ends in a 5xx.
 """
 from __future__ import annotations
@@ -9,25 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import NamedTuple, Protocol
 
 import psycopg
 import structlog
 from psycopg import Connection
 
 from ..errors import Refusal, TongchouError
-from ..visits import Visit
+from ..platform import Wanted
+from ..settlement import Along
+from ..visits import MOVED_ON, Visit, moved_on
 from . import message_store
 from .call import Answer, Asking, Call, Desk, Handler, Noting
 from .envelope import Envelope
-from .message_store import Arrival, Begun, Settled
+from .message_store import Arrival, Begun
 from .opening import Opened
 from .profiles import Profile
 from .refusals import PASSING, declined
 
 SEALED_AS = "gateway message"
 UNAVAILABLE = "database-unavailable"
-Row = TypeVar("Row")
 
 _log = structlog.get_logger("tongchou.gateway")
 
@@ -57,6 +58,13 @@ class Office(Protocol):
         """A refusal of what is not kept."""
 
 
+class _Told(NamedTuple):
+    """The reply that was kept with a settlement, and the answer of the platform it tells of."""
+
+    said: str
+    body: bytes
+
+
 @dataclass
 class _Work:
     """A message on its way; `reply` ends it."""
@@ -67,6 +75,7 @@ class _Work:
     answer: Answer | Asking | None = None
     warning: str = ""
     body: bytes = b""
+    told: _Told | None = None
     reply: bytes | None = None
 
 
@@ -87,7 +96,7 @@ class MessageRound:
         self._each(works, self._handled)
         self._settle([one for one in works if isinstance(one.answer, Asking)])
         self._each(works, self._answered)
-        self._kept([one for one in works if one.reply is None])
+        self._each(works, self._kept)
         return [one.reply for one in works]
 
     # --- taking in ------------------------------------------------------------------------------
@@ -100,7 +109,7 @@ class MessageRound:
                 arrivals[place] = self._arrival(work.call, work.opened)
             except Exception as fault:  # noqa: BLE001 - told
                 self._turn_away(work, fault)
-        found = self._written(message_store.begin, list(arrivals.values()))
+        found = self._begun(list(arrivals.values()))
         for work, begun in zip((works[place] for place in arrivals), found, strict=True):
             try:
                 self._taken_in(work, begun)
@@ -158,54 +167,65 @@ class MessageRound:
         """Asks the platform once for all that wait for it."""
         if not works:
             return
-        askings = [work.answer for work in works]
         try:
-            found = self._platform.settle_all([(one.request, one.key, one.who)
-                                               for one in askings])
+            found = self._platform.settle_all([
+                Wanted(one.answer.request, one.answer.key, one.answer.who, self._along(one))
+                for one in works])
         except Exception as fault:  # noqa: BLE001 - told
             found = [fault] * len(works)
-        for work, asking, said in zip(works, askings, found, strict=True):
-            work.answer = None
+        for work, said in zip(works, found, strict=True):
+            self._try(work, lambda work, said=said: self._settled(work, said))
 
-            def told(work: _Work, asking: Asking = asking, said: str | Exception = said) -> None:
-                work.answer = asking.then(said)
+    def _along(self, work: _Work) -> Callable[[str], Along | None]:
+        """What is written with the settlement: its note, and the reply that tells of it. None where
+        the answer writes more than that (a drugstore's visit): it is kept afterwards."""
+        asking = work.answer
 
-            self._try(work, told)
+        def along(said: str) -> Along | None:
+            work.told, answer = None, asking.then(said)
+            if not _only_notes(answer):
+                return None
+            body = self._body(work, answer)
+            work.told = _Told(said, body)
+            note: Noting = answer.writes[0]
+            return message_store.noted(work.call.slot, note.visit.mdtrt_id, note.row, note.lines,
+                                       self._keys.seal(body.decode(), SEALED_AS),
+                                       self._platform.clock())
+
+        return along
+
+    def _settled(self, work: _Work, said: str | Exception) -> None:
+        """What the platform said: the settlement with its note, or an earlier one of the key."""
+        asking, work.answer = work.answer, None
+        if work.told and work.told.said == said:
+            work.reply = work.told.body
+        elif getattr(said, "sqlstate", None) in (MOVED_ON, message_store.ANSWERED):
+            work.reply = self._overtaken(work)
+        else:
+            work.answer = asking.then(said)
+
+    def _overtaken(self, work: _Work) -> bytes:
+        """The visit moved on while it was settled: by the same message in another process, whose
+        reply stands, or otherwise. Raises Refusal `visit-moved-on`."""
+        with self._database.statements() as connection:
+            standing = message_store.standing(connection, work.call.slot)
+        if standing is None:
+            raise moved_on(work.call.visit.mdtrt_id)
+        return self._unsealed(standing)
 
     def _answered(self, work: _Work) -> None:
         """The bytes of the reply; a file is its own reply, and not kept."""
         if work.answer.file is not None:
             work.reply = work.answer.file
         else:
-            work.body = self._office.body(work.call, work.begun, 0, answer=work.answer,
-                                          warning=work.warning)
+            work.body = self._body(work, work.answer)
+
+    def _body(self, work: _Work, answer: Answer) -> bytes:
+        return self._office.body(work.call, work.begun, 0, answer=answer, warning=work.warning)
 
     # --- keeping --------------------------------------------------------------------------------
-    def _kept(self, works: Sequence[_Work]) -> None:
-        """Keeps each reply, in one transaction with what its answer writes."""
-        noting = [one for one in works if _only_notes(one.answer)]
-        notes = [self._note(one) for one in noting]
-        for work, note, standing in zip(noting, notes,
-                                        self._written(message_store.settled, notes), strict=True):
-            self._try(work, lambda work, note=note, standing=standing: self._noted(
-                work, note, standing))
-        self._each(works, self._keep_alone)
-
-    def _note(self, work: _Work) -> Settled:
-        note: Noting = work.answer.writes[0]
-        return Settled(work.call.slot, note.visit.mdtrt_id, note.row, note.lines,
-                       self._keys.seal(work.body.decode(), SEALED_AS), self._platform.clock())
-
-    def _noted(self, work: _Work, note: Settled, standing: bytes | Exception) -> None:
-        if isinstance(standing, psycopg.Error):
-            asked: Noting = work.answer.writes[0]
-            refusal = asked.visits.not_noted(standing.sqlstate, asked.visit, asked.row)
-            raise refusal or standing from None
-        if isinstance(standing, Exception):
-            raise standing
-        work.reply = self._standing(work.body, note.reply, standing)
-
-    def _keep_alone(self, work: _Work) -> None:
+    def _kept(self, work: _Work) -> None:
+        """Keeps the reply, in one transaction with what its answer writes."""
         work.reply = self._keep(work.call, "answered", work.body, work.answer.writes)
 
     def _keep(self, call: Call, state: str, body: bytes,
@@ -241,19 +261,18 @@ class MessageRound:
             _log.error("not kept", infno=work.call.envelope.infno, fault=type(fault).__name__)
             return self._office.body(work.call, work.begun, -1, error=told, warning=work.warning)
 
-    def _written(self, write: Callable[[Connection, Sequence[Any]], list[Row]],
-                 wanted: Sequence[Any]) -> list[Row | Exception]:
-        """What messages write alike, in one transaction; when one of them cannot, each in its own:
-        of each its result, or why not."""
-        if not wanted:
+    def _begun(self, arrivals: Sequence[Arrival]) -> list[Begun | Exception]:
+        """Takes messages in, in one transaction; when one of them cannot be, each in its own: of
+        each what was found, or why not."""
+        if not arrivals:
             return []
         try:
             with self._database.statements() as connection:
-                return write(connection, wanted)
+                return message_store.begin(connection, arrivals)
         except Exception as fault:  # noqa: BLE001 - told
-            if len(wanted) == 1 or getattr(fault, "code", "") == UNAVAILABLE:
-                return [fault] * len(wanted)
-        return [self._written(write, [one])[0] for one in wanted]
+            if len(arrivals) == 1 or getattr(fault, "code", "") == UNAVAILABLE:
+                return [fault] * len(arrivals)
+        return [self._begun([one])[0] for one in arrivals]
 
 
 def _only_notes(answer: Answer) -> bool:

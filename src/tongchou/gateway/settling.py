@@ -74,7 +74,8 @@ def presettle(call: Call, visit: Visit, bill: Bill, row: Row) -> Answer:
 
 
 def settle(call: Call, visit: Visit, bill: Bill, row: Row) -> Asking:
-    """结算. When the visit has moved on meanwhile, the settlement is taken back and refused."""
+    """结算. When the visit has moved on meanwhile, nothing is settled; a settlement that was made
+    before its visit was written (a drugstore's) is taken back."""
     portion = sum(one.chrg_bchno == bill.batch for one in visit.settlements)
 
     def then(said: str | Exception) -> Answer:

@@ -3,7 +3,7 @@ from .delivery import Round, Sender
 from .people import InsuredPeople
 from .places import Places
 from .receivers import receiver_of
-from .service import Platform, new_number, utc_now
+from .service import Platform, Wanted, new_number, utc_now
 
-__all__ = ["InsuredPeople", "Places", "Platform", "Round", "Sender", "manual", "new_number",
-           "receiver_of", "utc_now"]
+__all__ = ["InsuredPeople", "Places", "Platform", "Round", "Sender", "Wanted", "manual",
+           "new_number", "receiver_of", "utc_now"]

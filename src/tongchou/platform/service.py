@@ -9,14 +9,14 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ..database import Database, shard_of
 from ..enrolment import Enrolment, Status
 from ..errors import Refusal, TongchouError
 from ..ledger import Calendar
 from ..privacy import KeyRing
-from ..settlement import (Asked, Catalogues, Regimes, SettlementService, bill_of, body_hash,
+from ..settlement import (Along, Asked, Catalogues, Regimes, SettlementService, bill_of, body_hash,
                           replay_settlement)
 from ..settlement import outbox
 from ..settlement import store as settlement_store
@@ -37,6 +37,16 @@ class Who(Protocol):
 
     user_id: str
     region: str
+
+
+class Wanted(NamedTuple):
+    """A settlement somebody wants: the request, its key, who asks, and what he writes along with
+    it, made of its answer."""
+
+    request: Mapping[str, object]
+    key: str
+    who: Who
+    along: Callable[[str], Along | None] | None = None
 
 
 def utc_now() -> datetime:
@@ -89,23 +99,23 @@ class Platform:
         except TongchouError as refused:
             return self._answered(request, key, who, refused)
 
-    def settle_all(self, requests: Sequence[tuple[Mapping[str, object], str, Who]],
-                   ) -> list[str | Exception]:
-        """结算 of several: of each (request, key, who) the answer, or what `settle` would raise."""
+    def settle_all(self, wanted: Sequence[Wanted]) -> list[str | Exception]:
+        """结算 of several: of each the answer, or what `settle` would raise."""
         asked, found = {}, {}
-        for place, (request, key, who) in enumerate(requests):
+        for place, (request, key, who, along) in enumerate(wanted):
             try:
-                asked[place] = self._write(request, key, who)
+                one = self._write(request, key, who)
+                asked[place] = replace(one, along=along) if along else one
             except Exception as fault:           # of this request, and of no other
                 found[place] = fault
         found.update(zip(asked, self.settlements.settle_all(list(asked.values())), strict=True))
         for place, one in found.items():
             if isinstance(one, TongchouError):
                 try:
-                    found[place] = self._answered(*requests[place], one)
+                    found[place] = self._answered(*wanted[place][:3], one)
                 except TongchouError as refused:
                     found[place] = refused
-        return [found[place] for place in range(len(requests))]
+        return [found[place] for place in range(len(wanted))]
 
     def _answered(self, request: Mapping[str, object], key: str, who: Who,
                   refused: TongchouError) -> str:

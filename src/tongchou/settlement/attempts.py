@@ -19,7 +19,7 @@ from ..policy import Pack
 from . import answers
 from .codec import claim_of, claim_row
 from .money import NOTHING
-from .order import Order, Owner, Request, write_order
+from .order import Along, Order, Owner, Request, write_order
 from .reading import Look, Read, YearReader, ask_of, owner_of
 from .regimes import Regimes, Settlers
 from .store import Ask, Context
@@ -34,6 +34,7 @@ class Asked:
     """A request to settle: whose, under which key, and the claim before the person is known.
 
     `frame` has dates, kind of visit and money; `finish` adds what depends on the person (referral).
+    `along` gives what else is written with the settlement, of its answer.
     """
 
     region: str
@@ -46,6 +47,7 @@ class Asked:
     body_hash: str
     finish: Callable[[Mapping[str, object]], Claim]     # of the person as known now
     bill: Mapping[str, object] | None = None
+    along: Callable[[str], Along | None] | None = None
 
     @property
     def psn_no(self) -> str:
@@ -119,7 +121,10 @@ class Settling:
         request = Request(asked.region, self._ask.shard, asked.key, asked.body_hash, reply,
                           asked.who, self._desk.clock(), self._setl_id)
         row = _settlement_row(asked, outcomes[0].stored, self.pack, read.year, request)
-        return Draft(write_order(request, read.owners, outcomes, row, read.year.persons), reply)
+        order = write_order(request, read.owners, outcomes, row, read.year.persons)
+        if asked.along and (along := asked.along(reply)):
+            order.along.append(along)
+        return Draft(order, reply)
 
 
 class Change(NamedTuple):

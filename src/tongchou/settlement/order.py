@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
+from typing import NamedTuple
 
 import orjson
 
@@ -49,6 +50,15 @@ class Request:
 Rows = list[dict[str, object]]
 
 
+class Along(NamedTuple):
+    """What somebody else writes in the transaction of a settlement: a function of the database that
+    takes a JSON list, and a row for it. It is called before the settlement is written, once for all
+    rows."""
+
+    function: str
+    row: Mapping[str, object]
+
+
 @dataclass
 class Order:
     """Rows to be written together, everything or nothing (see write_settlements of migration 0004).
@@ -63,6 +73,7 @@ class Order:
     entries: Rows = field(default_factory=list)
     outcomes: Rows = field(default_factory=list)
     outbox: Rows = field(default_factory=list)
+    along: list[Along] = field(default_factory=list)
 
     def owners(self) -> list[tuple[str, str, str]]:
         """(region, psn_no, year) of whose years it moves."""
@@ -87,6 +98,7 @@ def joined(orders: Sequence[Order]) -> Order:
         found.outcomes += [{**row, "entry": row["entry"] + before} if row["entry"] else row
                            for row in one.outcomes] if before else one.outcomes
         found.outbox += one.outbox
+        found.along += one.along
     return found
 
 

@@ -13,7 +13,7 @@ from ..errors import Refusal
 from .order import Order
 
 STALE = ("TC003", "40P01", "40001")      # moved on; two who met in the database
-WRITE = "select write_settlements(%s::json, %s::json, %s::json, %s::json, %s::json, %s::json, %s)"
+WRITE = "write_settlements(%s::json, %s::json, %s::json, %s::json, %s::json, %s::json, %s)"
 SETTLEMENT = """
 select s.setl_id, s.mdtrt_id, s.psn_no, s.year, s.kind, s.institution, s.claim, s.bill,
        s.pack_hash, s.kernel_version, s.setl_time, s.settled_by, s.known_at,
@@ -95,11 +95,15 @@ def write(connection: Connection, order: Order) -> None:
 
     A reply has no line breaks.
     """
-    rows = [orjson.dumps(part).decode() for part in (
-        order.years, order.answers, order.settlements, order.entries, order.outcomes,
-        order.outbox)]
+    along: dict[str, list[Mapping[str, object]]] = {}
+    for function, row in order.along:
+        along.setdefault(function, []).append(row)
+    rows = [orjson.dumps(part, default=bytes.hex).decode() for part in (
+        *along.values(), order.years, order.answers, order.settlements, order.entries,
+        order.outcomes, order.outbox)]
+    called = "".join(f"{function}(%s::json), " for function in along)
     try:
-        connection.execute(WRITE, (*rows, "\n".join(order.replies)))
+        connection.execute(f"select {called}{WRITE}", (*rows, "\n".join(order.replies)))
     except psycopg.Error as fault:
         if fault.sqlstate in STALE:
             raise Stale(order) from None

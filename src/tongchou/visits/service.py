@@ -40,7 +40,7 @@ class Visits:
         `visit-moved-on`."""
         where = store.place(region, visit.psn_no, visit.mdtrt_id)
         if not store.change_visit(connection, where, needs, changes):
-            raise _moved_on(visit)
+            raise moved_on(visit.mdtrt_id)
 
     def charge(self, connection: Connection, region: str, visit: Visit,
                lines: Sequence[NewLine]) -> None:
@@ -61,7 +61,7 @@ class Visits:
         self.change(connection, region, visit, **changes)
         where = store.place(region, visit.psn_no, visit.mdtrt_id)
         if not store.replace_lines(connection, where, lines, self.clock()):
-            raise _moved_on(visit)
+            raise moved_on(visit.mdtrt_id)
 
     def void(self, connection: Connection, region: str, visit: Visit, column: str,
              wanted: Sequence[str]) -> int:
@@ -83,20 +83,11 @@ class Visits:
         settled."""
         where = store.place(region, visit.psn_no, visit.mdtrt_id)
         if not store.add_settlement(connection, where, row):
-            raise self.not_noted(store.NOTED, visit, row)
+            raise Refusal("already-settled", "these charges are settled already (该次费用已结算，"
+                          f"结算编号 {row['setl_id']})", f"mdtrt_id {visit.mdtrt_id}", "",
+                          "Ask for that settlement, or cancel it first.")
         if store.mark_settled(connection, where, str(row["setl_id"]), batch) != lines:
-            raise _moved_on(visit)
-
-    def not_noted(self, sqlstate: str | None, visit: Visit, row: Mapping[str, object],
-                  ) -> Refusal | None:
-        """Why the database did not note a settlement; None where it says nothing of that."""
-        if sqlstate == store.MOVED_ON:
-            return _moved_on(visit)
-        if sqlstate != store.NOTED:
-            return None
-        return Refusal("already-settled", "these charges are settled already (该次费用已结算，"
-                       f"结算编号 {row['setl_id']})", f"mdtrt_id {visit.mdtrt_id}", "",
-                       "Ask for that settlement, or cancel it first.")
+            raise moved_on(visit.mdtrt_id)
 
     def taken_back(self, connection: Connection, region: str, psn_no: str, mdtrt_id: str,
                    row: Mapping[str, object], reversal_id: str, msgid: str) -> None:
@@ -119,7 +110,8 @@ class Visits:
                           "Nothing is left to take back.")
 
 
-def _moved_on(visit: Visit) -> Refusal:
+def moved_on(mdtrt_id: str) -> Refusal:
+    """The refusal where a visit is not as it was read."""
     return Refusal("visit-moved-on", "the visit has changed meanwhile (就诊状态已变化)",
-                   f"mdtrt_id {visit.mdtrt_id}", "", "Read the visit again, then repeat what is "
+                   f"mdtrt_id {mdtrt_id}", "", "Read the visit again, then repeat what is "
                    "still needed.")

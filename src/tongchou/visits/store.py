@@ -11,7 +11,7 @@ from .model import NewLine, NewVisit, Visit
 
 VISIT = ("region = %(region)s and shard = %(shard)s and psn_no = %(psn_no)s "
          "and mdtrt_id = %(mdtrt_id)s")
-NOTED, MOVED_ON = "TC011", "TC012"     # SQLSTATE of gateway_settled, migration 0015
+MOVED_ON = "TC012"                     # SQLSTATE of gateway_noted, migration 0017
 ADD_VISIT = """
 insert into visit (region, shard, psn_no, mdtrt_id, institution, kind, state, med_type, insutype,
   begin_at, case_no, disease, diagnoses, facts, person, registered_at, registered_by)
