@@ -127,7 +127,8 @@ def picture(database: Database) -> dict[str, list[tuple]]:
         "balances": "select account, fund, institution, sum(amount_fen)::text from posting "
                     "group by 1, 2, 3 order by 1, 2, 3",
         "answers": "select key, md5(reply) from idempotency order by 1",
-        "outcomes": "select setl_id, revision, md5(result::text) from outcome order by 1, 2"}
+        "outcomes": "select setl_id, revision, md5(money::text || statement::text || person::text) "
+                    "from outcome order by 1, 2"}
     with database.admin() as connection:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         return {name: connection.execute(query).fetchall() for name, query in queries.items()}
