@@ -1,8 +1,9 @@
 """Messages that wait at the same moment, carried out together (同批报文).
 
-They are taken in by one statement, settled in one round and noted in its transaction, so that what
-several windows ask for costs hardly more than what one does, and no money moves without its note. Whatever befalls a message, it takes
-no other with it, and nothing that arrives ends in a 5xx.
+They are taken in by one statement, settled in one round and noted in its transaction, so that
+what several windows ask for costs hardly more than what one does, and no money moves without its
+note. Whatever befalls a message, it takes no other with it, and nothing that arrives ends in a
+5xx.
 """
 from __future__ import annotations
 
