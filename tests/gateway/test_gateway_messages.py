@@ -204,6 +204,12 @@ def settlements(city: City, visit: Stay) -> int:
         one["reason"] != "reverse" for one in row["outcomes"]) for row in rows)
 
 
+def outcomes(city: City, psn_no: str) -> dict[str, list[str]]:
+    """What became of each settlement of a person, by its number."""
+    return {row["setl_id"]: [one["reason"] for one in row["outcomes"]]
+            for row in city.platform.history("529900", psn_no, who=None)}
+
+
 def test_a_reused_msgid_with_another_body_is_another_call(city: City) -> None:
     hospital, msgid = city.hospital(FAMILIES["A"]), "2025"
     first = hospital.ok("9001", SIGN_IN, msgid=msgid)
@@ -275,6 +281,7 @@ def test_a_visit_that_moves_on_while_it_is_settled_is_not_settled(
     """A line comes after the visit was read: no money moves, and the repeat settles both."""
     hospital = city.hospital(FAMILIES["E"])
     visit, noted = charged(city, hospital), message_store.noted
+    before = outcomes(city, visit.person.psn_no)
 
     def meanwhile(*given: object) -> object:
         visit.charge(visit.line(2))
@@ -284,7 +291,7 @@ def test_a_visit_that_moves_on_while_it_is_settled_is_not_settled(
         moved.setattr(message_store, "noted", meanwhile)
         assert "visit-moved-on" in hospital.refused("2207", visit.bill("2207", "22.00"))
     assert settlements(city, visit) == 0
-    assert city.platform.history("529900", visit.person.psn_no, who=None) == []
+    assert outcomes(city, visit.person.psn_no) == before
     hospital.ok("2207", visit.bill("2207", "44.00"))
     assert settlements(city, visit) == 1
 
@@ -299,15 +306,15 @@ def test_2601_after_a_break_between_a_purchase_and_its_visit(
     given = {"druginfo": {**person.fields(), "begntime": f"{city.today} 09:00:00",
                           "medfee_sumamt": "15.00", "acct_used_flag": "0", "med_type": "41"},
              "drugdetail": [line]}
+    before = outcomes(city, person.psn_no)
     with monkeypatch.context() as broken:
         broken.setattr(MessageRound, "_kept", die)
         with pytest.raises(Died):
             city.gateway.answered(sent_by(city, store, "2102", given, msgid))
-    made, = city.platform.history("529900", person.psn_no, who=None)
-    assert [one["reason"] for one in made["outcomes"]] == ["settle"]
+    made, = outcomes(city, person.psn_no).keys() - before.keys()
+    assert outcomes(city, person.psn_no)[made] == ["settle"]
     store.ok("2601", {"data": {"psn_no": person.psn_no, "omsgid": msgid, "oinfno": "2102"}})
-    made, = city.platform.history("529900", person.psn_no, who=None)
-    assert [one["reason"] for one in made["outcomes"]] == ["settle", "reverse"]
+    assert outcomes(city, person.psn_no) == before | {made: ["settle", "reverse"]}
     store.ok("2102", given)
 
 
