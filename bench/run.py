@@ -161,7 +161,7 @@ def pipeline_gates(row: dict[str, float]) -> list[Gate]:
 
 # --- platform -------------------------------------------------------------------------------------
 PLATFORM_ROWS = {"one": "service call, 1 process x 8", "two": "service call, 2 processes x 4",
-                 "http": "HTTP, 8 clients, 1 server process",
+                 "http": "HTTP, 8 clients, 2 server processes",
                  "shipped": "service call, 2 x 4, shipped pack"}
 
 

@@ -20,6 +20,7 @@ from importlib import import_module
 from importlib.resources import as_file, files
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -32,9 +33,12 @@ from .gateway import (Console, Desk, Gateway, GatewayApplication, Profiles, cons
 from .ledger import clearing_file, read_calendar, read_rules
 from .platform import Platform, Round, Sender, receiver_of
 from .privacy import KEY_FILE_VARIABLE, open_keys
-from .processes import Others, end_with, first_process, shared_socket
+from .processes import Door, Others, given_end
 from .settlement.manual import manual_file, read_manual_rules
 from .visits import Visits
+
+if TYPE_CHECKING:
+    import uvicorn
 
 PROXY_VARIABLE, METRICS_VARIABLE = "TONGCHOU_TRUSTED_PROXY", "TONGCHOU_METRICS_TOKEN"
 # "520500=rules.csv;370300=CITY": rules of clearing (and likewise of manual
@@ -82,7 +86,7 @@ class Server:
         self.profiles = Profiles(database, platform.enrolment.keys)
         self.prepared: dict[str, bool] = {"demonstration": False, "kernels": False}
         self.sender = self._sender()
-        self._failed: str = ""
+        self._others: Others | None = None
 
     @classmethod
     def open(cls, options: Options) -> Server:
@@ -113,54 +117,79 @@ class Server:
         return self.access.create(Account(user_id, user_id, "administrator", ()), "command line")
 
     def run(self) -> None:
-        """Serves until it is told to stop."""
+        """Serves until it is told to stop, alone or with other processes beside it."""
         import uvicorn
         configure_logs()
+        # uvicorn ends gracefully, then raises the signal again: without a handler that would end
+        # the process before the database is closed.
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        config = self._web(settings_of(self.options))
+        try:
+            if (end := given_end()) is not None:
+                self._run_beside(config, end)
+            elif self.options.processes > 1:
+                self._run_first(config)
+            else:
+                self._begin()
+                self._log_listening()
+                uvicorn.Server(config).run()
+        finally:
+            self.close()
+            _log.info("stopped")
+
+    def _web(self, settings: Settings) -> uvicorn.Config:
+        import uvicorn
         options = self.options
-        settings = settings_of(options)
         proxy = options.environment.get(PROXY_VARIABLE, "")
-        config = uvicorn.Config(
+        return uvicorn.Config(
             self.application(settings), host=options.host, port=options.port, log_config=None,
             access_log=False, server_header=False,
             proxy_headers=bool(proxy), forwarded_allow_ips=proxy or None,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS, lifespan="on")
-        served = uvicorn.Server(config)
-        # uvicorn ends gracefully, then raises the signal again: without a handler that would end
-        # the process before the database is closed.
-        signal.signal(signal.SIGTERM, lambda *_: None)
-        others = None
-        try:
-            sockets = [shared_socket(options.host, options.port)] if options.processes > 1 else None
-            if (first := first_process()) is not None:
-                self._prepare()               # it listens when it can settle
-                end_with(first, lambda: setattr(served, "should_exit", True))
-            else:
-                threading.Thread(target=self._prepare, name="tongchou-prepare",
-                                 daemon=True).start()
-                others = self._others(sockets)
-            if self.sender is not None and first is None:
-                self.sender.start()
-            _log.info("listening", host=options.host, port=options.port, number=os.getpid(),
-                      production=options.production, outbox=self.sender is not None)
-            served.run(sockets)
-        finally:
-            if others is not None:
-                others.stop()
-            self.close()
-            _log.info("stopped")
 
-    def _others(self, sockets: list[socket.socket] | None) -> Others | None:
-        """The processes beside this one, started; None where it stays alone."""
+    def _run_beside(self, config: uvicorn.Config, end: socket.socket) -> None:
+        """One of the other processes: it takes connections when it can settle."""
+        from .connections import ConnectionServer
+        self._prepare()
+        ConnectionServer(config, end, self._log_listening, lambda: None).run()
+
+    def _run_first(self, config: uvicorn.Config) -> None:
+        """Opens the door, and starts the others; takes its turn of the connections."""
+        from .connections import ConnectionServer
+        door = Door(self.options.host, self.options.port)
+        self._others = Others(self._command(door.port), self.options.processes - 1, door)
+        handing, own = socket.socketpair()
+
+        def leave() -> None:
+            door.close()
+            self._others.end()
+        try:
+            door.admit(handing)
+            self._begin(self._others.start)
+            ConnectionServer(config, own, lambda: (door.start(), self._log_listening()),
+                             leave).run()
+        finally:
+            leave()
+            self._others.stop()
+
+    def _begin(self, then: Callable[[], object] = lambda: None) -> None:
+        """What only the first process does, while it listens already; the others need not make
+        again what it has prepared."""
+        threading.Thread(target=lambda: (self._prepare(), then()), name="tongchou-prepare",
+                         daemon=True).start()
+        if self.sender is not None:
+            self.sender.start()
+
+    def _log_listening(self) -> None:
+        _log.info("listening", host=self.options.host, port=self.options.port, number=os.getpid(),
+                  production=self.options.production, outbox=self.sender is not None)
+
+    def _command(self, port: int) -> list[str]:
+        """What starts a process beside this one."""
         options = self.options
-        if sockets is None:
-            return None
-        port = sockets[0].getsockname()[1]
-        found = Others([sys.executable, "-c", COMMAND, "serve", "--no-demo", "--host", options.host,
-                        "--port", str(port), "--data", str(options.data), "--processes",
-                        str(options.processes), *(["--production"] if options.production else [])],
-                       options.processes - 1)
-        found.start()
-        return found
+        return [sys.executable, "-c", COMMAND, "serve", "--no-demo", "--host", options.host,
+                "--port", str(port), "--data", str(options.data), "--processes",
+                str(options.processes), *(["--production"] if options.production else [])]
 
     def application(self, settings: Settings) -> GatewayApplication:
         """The gateway for hospitals, and behind it the platform's own interface."""
@@ -181,7 +210,8 @@ class Server:
         """What `/readyz` asks. Raises Refusal when the database cannot be reached."""
         with self.database.connection() as connection:
             connection.execute("select 1")
-        return {"database": True, "schema": True, **self.prepared}
+        return {"database": True, "schema": True, **self.prepared,
+                "processes": self._others is None or self._others.ready}
 
     def _sender(self) -> Sender | None:
         """What tells another system of settlements, None when nobody is to be told."""

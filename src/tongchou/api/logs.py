@@ -5,11 +5,11 @@ libraries keep their text, never their traceback, which may quote values.
 """
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from datetime import datetime, timezone
 
+import orjson
 import structlog
 
 
@@ -23,7 +23,7 @@ class _JsonLines(logging.Formatter):
                  "logger": record.name}
         if record.exc_info and record.exc_info[0]:
             found["fault"] = record.exc_info[0].__name__
-        return json.dumps(found, ensure_ascii=False)
+        return orjson.dumps(found).decode()
 
 
 def configure_logs(level: int = logging.INFO) -> None:
@@ -34,6 +34,7 @@ def configure_logs(level: int = logging.INFO) -> None:
     structlog.configure(
         processors=[structlog.processors.add_log_level,
                     structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-                    structlog.processors.JSONRenderer(ensure_ascii=False)],
+                    structlog.processors.JSONRenderer(orjson.dumps)],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr), cache_logger_on_first_use=True)
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
+        cache_logger_on_first_use=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from uuid import uuid4
+from random import getrandbits
 
 import structlog
 from starlette.datastructures import Headers
@@ -77,7 +77,7 @@ class _Exchange:
         self.shell, self.scope, self._receive, self._send = shell, scope, receive, send
         self.headers = Headers(scope=scope)
         given = self.headers.get("x-request-id", "")
-        self.request_id = given if REQUEST_ID.match(given) else uuid4().hex
+        self.request_id = given if REQUEST_ID.match(given) else f"{getrandbits(128):032x}"
         scope["tongchou.request_id"] = self.request_id
         self.status, self.read_bytes, self.fault, self.too_large = 0, 0, "", False
         upload = self.headers.get("content-type", "").startswith("multipart/")

@@ -56,42 +56,29 @@ class Arrival(NamedTuple):
     request: bytes
 
 
-def _called(function: str, columns: Mapping[str, str]) -> str:
-    """A statement that calls a function for every row of a JSON list, in its order; bytes of the
-    row are hexadecimal."""
-    given = ", ".join(f"{name} {'text' if kind == 'bytea' else kind}"
-                      for name, kind in columns.items())
-    asked = ", ".join(f"decode(a.{name}, 'hex')" if kind == "bytea" else f"a.{name}"
-                      for name, kind in columns.items())
-    return (f"select b.* from rows from (json_to_recordset(%s::json) as ({given})) with ordinality "
-            f"as a ({', '.join(columns)}, place) cross join lateral {function}({asked}) as b "
-            "order by a.place")
-
-
-BEGIN = _called("gateway_begin", {
-    "region": "text", "shard": "smallint", "code": "text", "msgid": "text", "infno": "text",
-    "digest": "bytea", "refmsgid": "text", "at": "timestamptz", "psn_no": "text",
-    "mdtrt_id": "text", "opter": "text", "request": "bytea"})
+BEGIN = """
+select b.* from rows from (json_to_recordset(%s::json) as (
+  region text, shard smallint, code text, msgid text, infno text, digest text, refmsgid text,
+  at timestamptz, psn_no text, mdtrt_id text, opter text, request text)) with ordinality
+as a (region, shard, code, msgid, infno, digest, refmsgid, at, psn_no, mdtrt_id, opter, request,
+      place)
+cross join lateral gateway_begin(
+  a.region, a.shard, a.code, a.msgid, a.infno, decode(a.digest, 'hex'), a.refmsgid, a.at,
+  a.psn_no, a.mdtrt_id, a.opter, decode(a.request, 'hex')) as b
+order by a.place"""
 NOTED = "gateway_noted"              # of migration 0017
 ANSWERED = "TC013"                   # its SQLSTATE: the message has a reply already
 
 
 def begin(connection: Connection, arrivals: Sequence[Arrival]) -> list[Begun]:
-    """Takes messages in, everything or nothing, and reads the visit of each."""
-    rows = _in_one_trip(connection, BEGIN, [
-        (one.slot, {**one._asdict(), **one.slot.values(), "slot": None}) for one in arrivals])
-    return [Begun(*row) for row in rows]
-
-
-def _in_one_trip(connection: Connection, statement: str,
-                 values: Sequence[tuple[Slot, Mapping[str, object]]]) -> list[tuple]:
-    """The row of each, in one statement; carried out by their keys, so that two who write the same
-    rows never wait for one another."""
-    order = sorted(range(len(values)), key=lambda place: values[place][0])
-    rows = connection.execute(statement, (orjson.dumps(
-        [values[place][1] for place in order], default=bytes.hex).decode(),)).fetchall()
-    found = dict(zip(order, rows, strict=True))
-    return [found[place] for place in range(len(values))]
+    """Takes messages in, everything or nothing, and reads the visit of each; in the order of their
+    keys, so that two who take in the same never wait for one another."""
+    order = sorted(range(len(arrivals)), key=lambda place: arrivals[place].slot)
+    rows = [{**arrivals[place]._asdict(), **arrivals[place].slot.values(), "slot": None}
+            for place in order]
+    found = connection.execute(BEGIN, (orjson.dumps(rows, default=bytes.hex).decode(),)).fetchall()
+    begun = {place: Begun(*row) for place, row in zip(order, found, strict=True)}
+    return [begun[place] for place in range(len(arrivals))]
 
 
 def finish(connection: Connection, slot: Slot, state: str, reply: bytes, at: object,

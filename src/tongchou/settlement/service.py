@@ -27,7 +27,6 @@ from .together import Together
 from .year import recompute, reverse
 
 ROUNDS = 12
-LEADERS = 2      # one computes while the database works for the other
 CONFLICTS = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 
 
@@ -44,8 +43,7 @@ class SettlementService:
                           lambda: self.clock())
         self._round = Round(self._statements).run
         self._together = Together(self._round,
-                                  lambda attempt: [(attempt.region, attempt.psn_no)],
-                                  LEADERS)
+                                  lambda attempt: [(attempt.region, attempt.psn_no)])
 
     def presettle(self, asked: Asked) -> dict[str, object]:
         """预结算: what settling would answer now. Leaves no trace."""
