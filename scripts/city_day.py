@@ -28,6 +28,7 @@ from tongchou.client import (Access, Books, Client, Diagnosis, Difference, Line,
                              reconcile)
 from tongchou.demo_city import REGION, describe, made_city
 from tongchou.gateway import Profile, demonstration_profiles
+from tongchou.ledger import CHINA_TIME
 
 ITEMS = ("001204000902000", "001109000905000", "001105000901000")
 DRUG = "XC08CAB927A001010199027"
@@ -36,6 +37,11 @@ LOST, DOUBLED, CHANGED = "lost reply", "doubled row", "changed amount"
 CENT = Decimal("0.01")
 STAYS, REFUNDS, TAKEN_BACK = 0.25, 0.15, 0.04
 PROGRESS_SECONDS = 2
+
+
+def today() -> date:
+    """The day it is in China, wherever this runs: the platform's replies carry it."""
+    return datetime.now(CHINA_TIME).date()
 
 
 @dataclass
@@ -75,7 +81,7 @@ class House:
     def visit(self, who: Mapping[str, str]) -> None:
         """One visit of a person, from 1101 to the settlement and perhaps back."""
         person = self.client.identify(who["certno"], who["psn_name"])
-        begin = datetime.fromisoformat(f"{date.today()}T08:00:00")
+        begin = datetime.fromisoformat(f"{today()}T08:00:00")
         if self.drugstore:
             self._purchase(person, begin)
         elif self.rng.random() < STAYS:
@@ -143,7 +149,7 @@ class House:
 
     def _lose(self, who: Mapping[str, str]) -> None:
         person = self.client.identify(who["certno"], who["psn_name"])
-        begin = datetime.fromisoformat(f"{date.today()}T08:00:00")
+        begin = datetime.fromisoformat(f"{today()}T08:00:00")
         if self.drugstore:
             visit: Purchase | Outpatient = Purchase(self.client, person, begin)
             given, infno = visit.bill([Line(DRUG, Decimal(1), Decimal("15.00"), begin)]), "2102"
@@ -164,7 +170,7 @@ class House:
     # --- the end of the day -------------------------------------------------------------------
     def reconciled(self) -> list[Difference]:
         """What is not even, apart from what was there before this run."""
-        day = date.today()
+        day = today()
         return [one for one in reconcile(self.client, self.books, day - timedelta(days=1), day)
                 if one.setl_id or (one.msgid, one.refund) not in self.before]
 
@@ -255,7 +261,7 @@ def main() -> int:
     parser.add_argument("--visits", type=int, default=40, help="a house")
     parser.add_argument("--houses", type=int, default=12, help="how many at once, at most")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--day", type=date.fromisoformat, default=date.today(),
+    parser.add_argument("--day", type=date.fromisoformat, default=today(),
                         help="the day on which the city was loaded")
     asked = parser.parse_args()
     codes = [one["fixmedins_code"] for one in describe(asked.day, True)["institutions"]]

@@ -13,6 +13,7 @@ AMOUNT_LIMIT_FEN = 10 ** 11  # one bill or limit: a billion yuan; keeps fen x pp
 ROUNDINGS = ("half_up", "half_even", "down")
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?\Z", re.ASCII)
+_CENTS = re.compile(r"\d{1,11}\.\d\d\Z", re.ASCII)   # as all our own texts are
 _FULL_WIDTH = str.maketrans("０１２３４５６７８９．，％－＋", "0123456789.,%-+")
 
 
@@ -50,7 +51,10 @@ def parse_yuan(text: str) -> int:
 
     Raises NumberFault for a third decimal, separators, full-width digits, or absurd size.
     """
-    fen = scaled(text, 2, "an amount in yuan such as 18000 or 18000.50")
+    if _CENTS.match(text):
+        fen = int(text[:-3] + text[-2:])
+    else:
+        fen = scaled(text, 2, "an amount in yuan such as 18000 or 18000.50")
     if abs(fen) > AMOUNT_LIMIT_FEN:
         raise NumberFault(f"{text!r} is larger than any amount this system settles")
     return fen

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
@@ -293,8 +293,9 @@ def _status(text: str) -> str:
 
 def _day(text: str) -> str:
     from ..enrolment import entry
+    from ..ledger import CHINA_TIME
     try:
-        return entry.day_of("day", text) if text else date.today().isoformat()
+        return entry.day_of("day", text) if text else datetime.now(CHINA_TIME).date().isoformat()
     except entry.Fault as fault:
         raise CaseError(fault.code, f"{fault.en} ({fault.zh})", "--day",
                         hint=fault.hint_en) from None

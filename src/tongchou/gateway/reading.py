@@ -7,6 +7,7 @@ no rows. Values are text; unknown keys are ignored.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -20,6 +21,7 @@ from .nodes import Field, Node, Transaction, input_aliases
 from .refusals import Declined, declined
 
 ROWS_MAX = 20_000
+_PLAIN = re.compile(r"-?(0|[1-9]\d{0,20})(\.\d{1,15})?\Z", re.ASCII)
 _MOMENTS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d",
             "%Y%m%d%H%M%S", "%Y%m%d", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d")
 
@@ -213,6 +215,8 @@ def _number_fault(field: Field, text: str) -> str:
 
 def plain_number(text: str) -> str:
     """A number in plain digits: 1e2 is 100. Raises InvalidOperation, ValueError."""
+    if _PLAIN.match(text):
+        return text
     found = Decimal(text)
     if not found.is_finite() or abs(found.adjusted()) > 40:
         raise ValueError(text)

@@ -6,9 +6,10 @@ the answer.
 """
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import NamedTuple
+
+import orjson
 
 from ..errors import Refusal
 from ..money import yuan_text
@@ -92,7 +93,7 @@ def _settled(call: Call, visit: Visit, bill: Bill, row: Row, said: str | Excepti
                        "报文冲正（2601），再结算", f"mdtrt_id {visit.mdtrt_id}") from None
     if isinstance(said, Exception):
         raise said
-    answer = json.loads(said)
+    answer = orjson.loads(said)
     kept = _kept(call, visit, bill, row, answer)
     noted = {"setl_id": str(answer["setl_id"]), "chrg_bchno": bill.batch,
              "institution": visit.institution, "infno": call.envelope.infno,

@@ -12,6 +12,7 @@ from functools import cached_property
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes, hmac
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 SUITES = {"international": 1, "national": 2}   # the first byte of everything stored
@@ -32,6 +33,8 @@ class Secret:
 
     def seal(self, nonce: bytes, plain: bytes, bound: bytes) -> bytes:
         """Ciphertext and tag; `bound` is not hidden but must be the same when it is opened."""
+        if self._whole is not None:
+            return self._whole.encrypt(nonce, plain, bound)
         cipher = Cipher(self._algorithm, modes.GCM(nonce)).encryptor()
         cipher.authenticate_additional_data(bound)
         return cipher.update(plain) + cipher.finalize() + cipher.tag
@@ -41,9 +44,11 @@ class Secret:
         text, tag = sealed[:-TAG_BYTES], sealed[-TAG_BYTES:]
         if len(tag) < TAG_BYTES or len(nonce) < NONCE_BYTES:
             raise Damaged("too short")
-        cipher = Cipher(self._algorithm, modes.GCM(nonce, tag)).decryptor()
-        cipher.authenticate_additional_data(bound)
         try:
+            if self._whole is not None:
+                return self._whole.decrypt(nonce, sealed, bound)
+            cipher = Cipher(self._algorithm, modes.GCM(nonce, tag)).decryptor()
+            cipher.authenticate_additional_data(bound)
             return cipher.update(text) + cipher.finalize()
         except InvalidTag:
             raise Damaged("does not verify") from None
@@ -59,11 +64,13 @@ class Secret:
         return hashes.SM3() if self.suite == _NATIONAL else hashes.SHA256()
 
     @cached_property
-    def _algorithm(self) -> algorithms.SM4 | algorithms.AES:
-        # SM4 has keys of 128 bits, AES is taken with 256.
-        if self.suite == _NATIONAL:
-            return algorithms.SM4(self._derived(b"seal", SECRET_BYTES >> 1))
-        return algorithms.AES(self._derived(b"seal", SECRET_BYTES))
+    def _algorithm(self) -> algorithms.SM4:
+        return algorithms.SM4(self._derived(b"seal", SECRET_BYTES >> 1))   # keys of 128 bits
+
+    @cached_property
+    def _whole(self) -> AESGCM | None:
+        """AES-256-GCM in one call; the library has none for SM4."""
+        return None if self.suite == _NATIONAL else AESGCM(self._derived(b"seal", SECRET_BYTES))
 
     @cached_property
     def _index_key(self) -> bytes:
