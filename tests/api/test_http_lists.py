@@ -130,6 +130,12 @@ def test_closed_days_their_lines_and_reconciliation(client: TestClient, signed: 
                                                     ) -> None:
     settled = [town.platform.settle(stay(town.person(), f"R{number}"), f"r{number}", who=CLERK)
                for number in range(2)]
+    path = "ledger/open/lines"
+    still_open = asked(client, signed("institution"), path, institution=HOSPITAL)
+    assert len(still_open["lines"]) == len(settled)
+    refused = client.get(f"{BASE}/{path}", params={"institution": "H3"},
+                         headers=signed("institution"))
+    assert refused.json()["error"]["code"] == "not-own-institution"
     town.now = town.now.replace(month=12, day=31, hour=17)
     reply = client.post(f"{BASE}/ledger/closes/2024-12-31", headers=signed("agency"))
     assert reply.status_code == 201, reply.text
@@ -138,7 +144,9 @@ def test_closed_days_their_lines_and_reconciliation(client: TestClient, signed: 
     assert asked(client, signed("auditor"), "ledger/closes", until="2023-01-01") == {"closes": []}
     path = "ledger/closes/2024-12-31/lines"
     lines = asked(client, signed("institution"), path, institution=HOSPITAL)["lines"]
-    assert len(lines) == len(settled)
+    assert lines == still_open["lines"]              # what was open is what was closed
+    after = asked(client, signed("institution"), "ledger/open/lines", institution=HOSPITAL)
+    assert after == {"since": "2024-12-31", "institution": HOSPITAL, "lines": []}
     refused = client.get(f"{BASE}/{path}", params={"institution": "H3"},
                          headers=signed("institution"))
     assert refused.json()["error"]["code"] == "not-own-institution"

@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from ..errors import Refusal
 from ..ledger import (CloseSignature, Line, balances_of, beancount_lines, check_signatures,
                       close_day, close_signature, closed_days, compare, day_of, last_close,
-                      public_keys, read_lines, verify)
+                      open_of, public_keys, read_lines, verify)
 from ..money import yuan_text
 from .fields import Day, InstitutionCode
 from .gate import Caller, may
@@ -66,6 +66,21 @@ def lines(request: Request, caller: Annotated[Caller, Depends(may("reconciliatio
         found = day_of(connection, caller.who.region, institution, date.fromisoformat(day))
     return json_reply({"day": day, "institution": institution,
                        "lines": [_line(one) for one in found]})
+
+
+@router.get("/open/lines", summary="机构未日结明细 An institution's lines since the last close")
+def open_lines(request: Request, caller: Annotated[Caller, Depends(may("reconciliation.read"))],
+               institution: Whose) -> Response:
+    """上次日结以来的结算与冲正，日结前可先核对；`since` 为上次日结日。
+
+    What the next close will hold, so far; an institution sees its own only.
+    """
+    caller.own(institution)
+    with request.app.state.platform.database.connection() as connection:
+        former = last_close(connection, caller.who.region)
+        found = open_of(connection, caller.who.region, institution)
+    return json_reply({"since": former.day.isoformat() if former else None,
+                       "institution": institution, "lines": [_line(one) for one in found]})
 
 
 @router.post("/closes/{day}/reconciliation", summary="对账 Compare an institution's file")

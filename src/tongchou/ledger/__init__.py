@@ -11,7 +11,7 @@ from .close_store import StoredClose, closed_days, last_close
 from .export import beancount_lines, closed_day, write_trial_balance
 from .overdue import Standing, Unfiled, aging, standing, standings, unfiled
 from .postings import ACCOUNTS, PERSON, Account, Entry, Posting, negated, postings_of_bill
-from .reconcile import Comparison, Line, compare, day_of, read_lines
+from .reconcile import Comparison, Line, compare, day_of, open_of, read_lines
 from .rules import ClearingRules, clearing_file, read_rules
 from .signature_store import CloseSignature
 from .signatures import (PublicKey, Signed, check_file, check_signatures, close_signature,
@@ -28,7 +28,7 @@ __all__ = ["ACCOUNTS", "Account", "Act", "Balance", "CHINA_TIME", "Calendar", "C
            "clearing_file", "close_day", "close_file", "close_signature", "closed_day",
            "closed_days", "compare", "day_of", "deposit_due", "due_on", "entry_of", "entry_order",
            "entry_seq", "evidence", "file_month", "filed_late", "filings", "find_filing",
-           "last_close", "negated", "outstanding", "pay_advance", "pay_rest", "postings_of_bill",
-           "public_keys", "read_calendar", "read_lines", "read_rules", "rest_due", "review",
-           "settle_deposit", "standing", "standings", "time_text", "unfiled", "verify",
-           "workdays_late", "write_beside", "write_close", "write_trial_balance"]
+           "last_close", "negated", "open_of", "outstanding", "pay_advance", "pay_rest",
+           "postings_of_bill", "public_keys", "read_calendar", "read_lines", "read_rules",
+           "rest_due", "review", "settle_deposit", "standing", "standings", "time_text", "unfiled",
+           "verify", "workdays_late", "write_beside", "write_close", "write_trial_balance"]

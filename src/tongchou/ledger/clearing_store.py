@@ -9,7 +9,7 @@ from typing import NamedTuple
 from psycopg import Connection
 
 from . import store
-from .close_store import StoredClose
+from .close_store import Heads, StoredClose
 from .rules import ClearingRules
 
 ADVANCED = """
@@ -74,7 +74,8 @@ def advanced(connection: Connection, region: str, former: StoredClose | None,
              ) -> list[tuple[str, str, int]]:
     """(institution, fund, fen) that the settlements between two closes made the funds owe."""
     sums: dict[tuple[str, str], int] = {}
-    for code, fund, fen in _by_shard(connection, ADVANCED, region, institution, former, close):
+    for code, fund, fen in _by_shard(connection, ADVANCED, region, institution,
+                                     former.heads if former else {}, close.heads):
         sums[code, fund] = sums.get((code, fund), 0) + fen
     return [(code, fund, fen) for (code, fund), fen in sorted(sums.items()) if fen]
 
@@ -117,19 +118,20 @@ def add_step(connection: Connection, region: str, filing_id: str, step: Step, no
          step.entry_id, step.done_by, now))
 
 
-def day_lines(connection: Connection, region: str, institution: str, former: StoredClose | None,
-              close: StoredClose) -> list[tuple[str, str, str, str, int]]:
-    """(setl_id, kind, account, fund, fen) of an institution's entries between two closes."""
-    return _by_shard(connection, LINES, region, institution, former, close)
+def day_lines(connection: Connection, region: str, institution: str, former: Heads, heads: Heads,
+              ) -> list[tuple[str, str, str, str, int]]:
+    """(setl_id, kind, account, fund, fen) of an institution's entries after the former heads, up
+    to these."""
+    return _by_shard(connection, LINES, region, institution, former, heads)
 
 
 def _by_shard(connection: Connection, query: str, region: str, institution: str | None,
-              former: StoredClose | None, close: StoredClose) -> list[tuple]:
-    """A query over the entries between two closes, shard by shard."""
-    before, heads, found = former.heads if former else {}, close.heads, []
+              former: Heads, heads: Heads) -> list[tuple]:
+    """A query over the entries after the former heads, shard by shard."""
+    found = []
     with store.joining_whole(connection):
         for shard, (upto, _) in sorted(heads.items()):
             found += connection.execute(query, {
                 "region": region, "shard": shard, "institution": institution,
-                "after": before.get(shard, (0, ""))[0], "upto": upto}).fetchall()
+                "after": former.get(shard, (0, ""))[0], "upto": upto}).fetchall()
     return found

@@ -44,6 +44,8 @@ from booked b full join stored s
 where b.fen is distinct from s.fen order by 1, 2, 3, 4 limit %(limit)s"""
 DIFFERENCES_MAX = 1000
 
+Heads = Mapping[int, tuple[int, str]]        # shard -> number and hash (hex) of its last entry
+
 
 class StoredClose(NamedTuple):
     """A close as it was stored; `body` is the canonical text that `hash` covers."""

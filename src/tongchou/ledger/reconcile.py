@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +16,8 @@ from psycopg import Connection
 
 from ..errors import CaseError
 from ..money import NumberFault, parse_yuan
-from . import clearing_store
+from . import clearing_store, close_store
+from .close_store import Heads
 from .export import closed_day
 
 REFUND = "refd_setl_flag"          # 退费结算标志
@@ -110,9 +111,23 @@ def _add(sums: dict[str, int], line: Line) -> None:
 def day_of(connection: Connection, region: str, institution: str, day: date) -> list[Line]:
     """Our lines of an institution on a closed day. Raises Refusal `day-not-closed`."""
     former, close = closed_day(connection, region, day)
+    return _lines(connection, region, institution, former.heads if former else {}, close.heads)
+
+
+def open_of(connection: Connection, region: str, institution: str) -> list[Line]:
+    """Our lines of an institution since the last close: what the next one will hold, so far."""
+    former = close_store.last_close(connection, region)
+    heads = {shard: (seq, hash_.hex()) for shard, (seq, hash_) in close_store.heads_before(
+        connection, region, datetime.max.replace(tzinfo=UTC)).items()}
+    return _lines(connection, region, institution, former.heads if former else {}, heads)
+
+
+def _lines(connection: Connection, region: str, institution: str, former: Heads, heads: Heads,
+           ) -> list[Line]:
+    """Lines of the entries after the former heads, up to these."""
     found: dict[tuple[str, str], dict[str, int]] = {}
     for setl_id, kind, account, fund, fen in clearing_store.day_lines(
-            connection, region, institution, former, close):
+            connection, region, institution, former, heads):
         amounts = found.setdefault((setl_id, REFUND_KINDS.get(kind, kind)), {})
         names = (fund, FUNDS_TOTAL, TOTAL) if account == "expense" else \
             (COLUMN_OF[account], TOTAL) if account in COLUMN_OF else ()
