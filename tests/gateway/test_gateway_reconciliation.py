@@ -10,7 +10,7 @@ from clients import client_of, drugstore_of, line, morning, outpatient, purchase
 from gateway_city import City
 
 from tongchou.client import Books, Client, NoReply, Refused, reconcile
-from tongchou.client.books import packed
+from tongchou.client.books import Entry, packed
 
 FAMILIES = ("H52990100001", "H52990100002", "H52990100003", "H52990100004")
 RESIDENT, EMPLOYEE = "a resident, nothing special", "an employee"
@@ -69,6 +69,20 @@ def test_refunds_are_rows_of_their_own_and_2601_counts_for_nobody(city: City) ->
     books.entries.pop()
     (found,) = reconcile(client, books, *day_of(city))
     assert found.refund and "机构无" in found.memo and found.setl_id == ""
+
+
+def test_faults_that_even_each_other_out_are_found(city: City) -> None:
+    """A lost reply and a row stored twice, of the same amount: the totals of 3201 agree."""
+    client, begin, books = client_of(city, drugstore_of(city)), morning(city.today), Books()
+    books.add(purchase(client, known(client, city, RESIDENT), begin))
+    even = reconcile(client, books, *day_of(city))           # what other tests left there
+    lost = purchase(client, known(client, city, EMPLOYEE), begin)
+    assert Entry.of(lost)[7:] == books.entries[0][7:]
+    books.entries.append(books.entries[0]._replace(insutype=lost.insutype))
+    found = {one.setl_id: one.memo for one in reconcile(client, books, *day_of(city))
+             if one not in even}
+    assert found.pop("").endswith(lost.setl_id)
+    assert "重复" in found.pop(books.entries[0].setl_id) and not found
 
 
 def test_a_reply_that_is_lost_is_asked_for_again_or_taken_back(city: City) -> None:

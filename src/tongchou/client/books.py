@@ -1,7 +1,8 @@
 """The institution's own books of settlements, and reconciliation at the end of a day (对账).
 
-3201 compares totals by insurance and clearing class. Where they are uneven, 3202 compares rows: the
-file goes up by 9101, the result comes back by 9102.
+3201 compares totals by insurance and clearing class. 3202 compares rows, the file goes up by 9101
+and the result comes back by 9102: for every class in which there are rows, since two faults of the
+same amount (a lost reply, a row stored twice) leave the totals even.
 """
 from __future__ import annotations
 
@@ -81,17 +82,19 @@ class Books:
 def reconcile(client: Client, books: Books, first: date, last: date,
               insurances: Sequence[str] = INSURANCES, classes: Sequence[str] = CLASSES,
               ) -> list[Difference]:
-    """3201 for every insurance and class; 3202 where it is uneven. Empty: the books agree.
+    """3201 for every insurance and class; 3202 for each class that is uneven, or has rows in your
+    books. Empty: the books agree.
 
     Ask for every class you may have settled, not only for those in your books: a settlement you
     do not know of is in none of them."""
     own = books.between(first, last)
     kinds = sorted({(insutype, kind) for insutype in insurances for kind in classes}
                    | {(one.insutype, one.clr_type) for one in own})
-    uneven = sorted({kind for insutype, kind in kinds if not _even(
+    uneven = {kind for insutype, kind in kinds if not _even(
         client, [one for one in own if (one.insutype, one.clr_type) == (insutype, kind)],
-        insutype, kind, first, last)})
-    return [found for kind in uneven for found in _details(
+        insutype, kind, first, last)}
+    compared = sorted(uneven | {one.clr_type for one in own})
+    return [found for kind in compared for found in _details(
         client, [one for one in own if one.clr_type == kind], kind, first, last)]
 
 
