@@ -131,7 +131,7 @@ class Server:
                 self._run_first(config)
             else:
                 self._begin()
-                self._log_listening()
+                self._log_listening(self.options.port)
                 uvicorn.Server(config).run()
         finally:
             self.close()
@@ -151,7 +151,8 @@ class Server:
         """One of the other processes: it takes connections when it can settle."""
         from .connections import ConnectionServer
         self._prepare()
-        ConnectionServer(config, end, self._log_listening, lambda: None).run()
+        ConnectionServer(config, end, lambda: self._log_listening(self.options.port),
+                         lambda: None).run()
 
     def _run_first(self, config: uvicorn.Config) -> None:
         """Opens the door, and starts the others; takes its turn of the connections."""
@@ -160,14 +161,17 @@ class Server:
         self._others = Others(self._command(door.port), self.options.processes - 1, door)
         handing, own = socket.socketpair()
 
+        def open_door() -> None:
+            door.start()
+            self._log_listening(door.port)
+
         def leave() -> None:
             door.close()
             self._others.end()
         try:
             door.admit(handing)
             self._begin(self._others.start)
-            ConnectionServer(config, own, lambda: (door.start(), self._log_listening()),
-                             leave).run()
+            ConnectionServer(config, own, open_door, leave).run()
         finally:
             leave()
             self._others.stop()
@@ -180,8 +184,8 @@ class Server:
         if self.sender is not None:
             self.sender.start()
 
-    def _log_listening(self) -> None:
-        _log.info("listening", host=self.options.host, port=self.options.port, number=os.getpid(),
+    def _log_listening(self, port: int) -> None:
+        _log.info("listening", host=self.options.host, port=port, number=os.getpid(),
                   production=self.options.production, outbox=self.sender is not None)
 
     def _command(self, port: int) -> list[str]:

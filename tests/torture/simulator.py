@@ -24,6 +24,7 @@ from settling import Window
 
 from tongchou.errors import Refusal
 from tongchou.settlement import SettlementService, body_hash
+from tongchou.settlement.company import Company
 from tongchou.settlement.together import Together, _Waiting
 
 LOCKING = ("insert", "for update", "write_settlement")
@@ -114,31 +115,30 @@ class Rest:
         self._done.set()
 
 
+class Hurried(Company):
+    """Waits for nobody: how long company takes is not the scheduler's."""
+
+    def complete(self, waiting: int) -> bool:
+        """At once."""
+        return True
+
+
 class Stepped(Together):
     """The service's own Together, whose waiting windows take no turn."""
 
     def __init__(self, simulator: "Simulator", of: Together) -> None:
         super().__init__(of._work, of._apart)
-        self._simulator = simulator
+        self._simulator, self._company = simulator, Hurried()
 
-    def __call__(self, item: object) -> object:
-        """As the real one."""
-        mine = _Waiting(item)
+    def _waiting(self, item: object) -> _Waiting:
+        mine = super()._waiting(item)
         mine.turn = Rest(self._simulator.turns, self._simulator._local.wire._window)
-        with self._guard:
-            leads = self._free > 0
-            if leads:
-                self._free -= 1
-            else:
-                self._queue.append(mine)
-        if not leads:
-            self._simulator.together += 1
-            mine.turn.acquire()
-        if not mine.answered:
-            self._lead(mine)
-        if mine.fault is not None:
-            raise mine.fault
-        return mine.answer
+        return mine
+
+    def _leads(self, mine: _Waiting) -> bool:
+        leads = super()._leads(mine)
+        self._simulator.together += not leads
+        return leads
 
 
 def _locks(statement: str) -> bool:

@@ -49,20 +49,27 @@ class Together(Generic[Item, Result]):
 
     def __call__(self, item: Item) -> Result:
         """The result of the item; raises what the work raised for it."""
-        mine: _Waiting[Item, Result] = _Waiting(item)
-        with self._guard:
-            leads, self._led = not self._led, True
-            self._queue.append(mine)
-            if self._patient and self._company.complete(len(self._queue)):
-                self._patient.turn.release()
-                self._patient = None
-        if not leads:
+        mine = self._waiting(item)
+        if not self._leads(mine):
             mine.turn.acquire()
         if not mine.answered:
             self._lead(mine)
         if mine.fault is not None:
             raise mine.fault
         return mine.answer  # type: ignore[return-value]
+
+    def _waiting(self, item: Item) -> _Waiting[Item, Result]:
+        return _Waiting(item)
+
+    def _leads(self, mine: _Waiting[Item, Result]) -> bool:
+        """Joins the queue; whether nobody else works, so that this one does."""
+        with self._guard:
+            leads, self._led = not self._led, True
+            self._queue.append(mine)
+            if self._patient and self._company.complete(len(self._queue)):
+                self._patient.turn.release()
+                self._patient = None
+        return leads
 
     def _lead(self, mine: _Waiting[Item, Result]) -> None:
         batch = self._gathered(mine)
