@@ -125,7 +125,8 @@ class Others:
         return self._complete
 
     def end(self) -> None:
-        """Starts none any more, and asks those that run to end."""
+        """Takes no connection and starts no process any more, and asks those that run to end."""
+        self._door.close()
         with self._guard:
             self._ended.set()
         for one in list(self._running.values()):

@@ -165,15 +165,11 @@ class Server:
             door.start()
             self._log_listening(door.port)
 
-        def leave() -> None:
-            door.close()
-            self._others.end()
         try:
             door.admit(handing)
             self._begin(self._others.start)
-            ConnectionServer(config, own, open_door, leave).run()
+            ConnectionServer(config, own, open_door, self._others.end).run()
         finally:
-            leave()
             self._others.stop()
 
     def _begin(self, then: Callable[[], object] = lambda: None) -> None:

@@ -2,6 +2,8 @@
 import ast
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -126,6 +128,18 @@ def test_headers_ids_and_unknown_paths(client: TestClient) -> None:
     lost = client.get("/nothing/here")
     assert (lost.status_code, lost.json()["error"]["code"]) == (404, "no-such-path")
     assert client.put("/healthz").json()["error"]["code"] == "no-such-method"
+
+
+@pytest.mark.parametrize("value", ["'half \\ud800 a character'", "2 ** 70", "{'a': {1, 2}}"])
+def test_a_line_of_log_never_fails(value: str) -> None:
+    """In a process of its own: what a process logs with is set up once."""
+    done = subprocess.run([sys.executable, "-c", (
+        "import logging, structlog\nfrom tongchou.api import configure_logs\nconfigure_logs()\n"
+        f"structlog.get_logger().info('seen', value={value})\n"
+        f"logging.getLogger('other').error('%s', {value})")], capture_output=True, check=True)
+    first, second = (json.loads(line) for line in done.stderr.splitlines())
+    assert first["event"] == "seen" and first["value"]
+    assert second["event"] == str(ast.literal_eval(value) if "*" not in value else 2 ** 70)
 
 
 def test_logs_carry_no_personal_data(client: TestClient, signed: Signed,

@@ -78,7 +78,7 @@ def open_lines(request: Request, caller: Annotated[Caller, Depends(may("reconcil
     caller.own(institution)
     with request.app.state.platform.database.connection() as connection:
         former = last_close(connection, caller.who.region)
-        found = open_of(connection, caller.who.region, institution)
+        found = open_of(connection, caller.who.region, institution, former)
     return json_reply({"since": former.day.isoformat() if former else None,
                        "institution": institution, "lines": [_line(one) for one in found]})
 

@@ -5,12 +5,23 @@ libraries keep their text, never their traceback, which may quote values.
 """
 from __future__ import annotations
 
+import json
 import logging
 import sys
+from collections.abc import Mapping
 from datetime import datetime, timezone
 
 import orjson
 import structlog
+
+
+def _json(found: Mapping[str, object], **ways: object) -> bytes:
+    """A line, whatever is in it: the quick library refuses half characters and whole numbers
+    beyond 64 bits, and a line of log must not fail its request."""
+    try:
+        return orjson.dumps(found, **ways)
+    except TypeError:
+        return json.dumps(found, **ways).encode()
 
 
 class _JsonLines(logging.Formatter):
@@ -23,7 +34,7 @@ class _JsonLines(logging.Formatter):
                  "logger": record.name}
         if record.exc_info and record.exc_info[0]:
             found["fault"] = record.exc_info[0].__name__
-        return orjson.dumps(found).decode()
+        return _json(found).decode()
 
 
 def configure_logs(level: int = logging.INFO) -> None:
@@ -34,7 +45,7 @@ def configure_logs(level: int = logging.INFO) -> None:
     structlog.configure(
         processors=[structlog.processors.add_log_level,
                     structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-                    structlog.processors.JSONRenderer(orjson.dumps)],
+                    structlog.processors.JSONRenderer(_json)],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True)

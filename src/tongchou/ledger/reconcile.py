@@ -17,7 +17,7 @@ from psycopg import Connection
 from ..errors import CaseError
 from ..money import NumberFault, parse_yuan
 from . import clearing_store, close_store
-from .close_store import Heads
+from .close_store import Heads, StoredClose
 from .export import closed_day
 
 REFUND = "refd_setl_flag"          # 退费结算标志
@@ -114,9 +114,10 @@ def day_of(connection: Connection, region: str, institution: str, day: date) -> 
     return _lines(connection, region, institution, former.heads if former else {}, close.heads)
 
 
-def open_of(connection: Connection, region: str, institution: str) -> list[Line]:
-    """Our lines of an institution since the last close: what the next one will hold, so far."""
-    former = close_store.last_close(connection, region)
+def open_of(connection: Connection, region: str, institution: str, former: StoredClose | None,
+            ) -> list[Line]:
+    """Our lines of an institution since the last close (None: there was none): what the next one
+    will hold, so far."""
     heads = {shard: (seq, hash_.hex()) for shard, (seq, hash_) in close_store.heads_before(
         connection, region, datetime.max.replace(tzinfo=UTC)).items()}
     return _lines(connection, region, institution, former.heads if former else {}, heads)
