@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import socket
 import threading
 import time
@@ -13,6 +14,7 @@ import pytest
 import uvicorn
 from hospital import Hospital
 from servers import *  # noqa: F403 - its fixtures
+from visiting import Stay, identify
 
 from tongchou.access import AccessService
 from tongchou.api import messages
@@ -26,6 +28,10 @@ from tongchou.settlement import local_time
 from tongchou.visits import Visits
 
 PEOPLE = 60
+FAMILIES = {"A": "H52990100001", "B": "H52990100002", "C": "H52990100003", "E": "H52990100004"}
+RESIDENT = "a resident, nothing special"
+PATIENTS = itertools.cycle((RESIDENT, "an employee", "a retired employee", "a pupil",
+                            "low-income allowance", "extreme poverty", "borderline", "monitored"))
 
 
 class City:
@@ -79,6 +85,15 @@ class City:
     def person(self, why: str) -> dict[str, str]:
         """The special person whose reason contains `why`."""
         return next(one for one in self.about["people"] if why in one["why_en"])
+
+
+def charged(city: City, hospital: Hospital) -> Stay:
+    """An outpatient visit with one line, each time of another person."""
+    visit = Stay(hospital, identify(hospital, city.person(next(PATIENTS))), city.today)
+    visit.register()
+    visit.describe()
+    visit.charge(visit.line(1))
+    return visit
 
 
 def free_port() -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from tongchou.gateway.profiles import Profile
 from tongchou.gateway.signing import signature
 
+SIGN_IN = {"signIn": {"opter_no": "001", "mac": "m", "ip": "1"}}
 CALL_SERVICE = "/gateway/fsi/api/rsfComIfsService/callService"
 _numbers = itertools.count(1)
 Post = Callable[[str, Mapping[str, str], bytes], tuple[int, bytes]]

@@ -6,11 +6,11 @@ the transaction that keeps the reply, so a visit is written with its answer or n
 """
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
+import orjson
 from psycopg import Connection
 
 from ..access import AccessService, Look, Operator
@@ -99,7 +99,8 @@ class Call:
 
     def taken_in(self, at: datetime, visit: Visit | None) -> Call:
         """The same call, once it is known when it first arrived and what its visit is."""
-        return replace(self, at=at, visit=visit)
+        return Call(self.desk, self.profile, self.envelope, self.model, self.input, self.region, at,
+                    self.slot, visit)
 
     @property
     def who(self) -> Operator:
@@ -133,12 +134,12 @@ class Call:
 
     def person_of(self, visit: Visit) -> dict[str, str]:
         """How the person was shown when the visit was registered."""
-        return json.loads(self.desk.platform.enrolment.keys.unseal(visit.person, PERSON))
+        return orjson.loads(self.desk.platform.enrolment.keys.unseal(visit.person, PERSON))
 
     def sealed(self, person: Mapping[str, str]) -> bytes:
         """The person block for a new visit."""
         return self.desk.platform.enrolment.keys.seal(
-            json.dumps(dict(person), ensure_ascii=False), PERSON)
+            orjson.dumps(dict(person)).decode(), PERSON)
 
     def looked_at(self, psn_no: str, fields: tuple[str, ...]) -> None:
         """Writes into the access log that a person was read in full."""

@@ -110,7 +110,7 @@ def dry(gateway: Gateway, opened: Opened, region: str, psn_no: str, mdtrt_id: st
     desk = replace(gateway.desk, platform=DryPlatform(gateway.desk.platform))
     call = Call(desk, opened.profile, envelope, model, found, region, opened.at,
                 slot_of(opened, region, found), visit)
-    begun = Begun(True, f"{DRY_PREFIX}{opened.at:%Y%m%d%H%M%S%f}", opened.at, None, False, None)
+    begun = Begun(f"{DRY_PREFIX}{opened.at:%Y%m%d%H%M%S%f}", opened.at, None, False, None)
     try:
         warning = gateway.checked(call)
         answer = gateway.handlers[envelope.infno](call)

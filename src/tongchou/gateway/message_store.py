@@ -32,10 +32,9 @@ class Slot(NamedTuple):
 
 
 class Begun(NamedTuple):
-    """A message taken in: whether it is new, its number and time, the reply it has, whether 2601
-    took it back, and its visit."""
+    """A message taken in: its number and time, the reply it has, whether 2601 took it back, and its
+    visit."""
 
-    fresh: bool
     refmsgid: str
     arrived_at: object
     reply: bytes | None
@@ -45,7 +44,7 @@ class Begun(NamedTuple):
 
 class Arrival(NamedTuple):
     """A message to take in: its reply number, moment, visit ("" for none), operator, and itself,
-    sealed."""
+    sealed; None where it is written with its reply."""
 
     slot: Slot
     refmsgid: str
@@ -53,7 +52,7 @@ class Arrival(NamedTuple):
     psn_no: str
     mdtrt_id: str
     opter: str
-    request: bytes
+    request: bytes | None
 
 
 BEGIN = """
@@ -67,7 +66,7 @@ cross join lateral gateway_begin(
   a.psn_no, a.mdtrt_id, a.opter, decode(a.request, 'hex')) as b
 order by a.place"""
 NOTED = "gateway_noted"              # of migration 0017
-ANSWERED = "TC013"                   # its SQLSTATE: the message has a reply already
+ANSWERED, TAKEN_BACK = "TC013", "TC014"     # its SQLSTATEs: the message has a reply already, or ...
 
 
 def begin(connection: Connection, arrivals: Sequence[Arrival]) -> list[Begun]:
@@ -81,23 +80,29 @@ def begin(connection: Connection, arrivals: Sequence[Arrival]) -> list[Begun]:
     return [begun[place] for place in range(len(arrivals))]
 
 
-def finish(connection: Connection, slot: Slot, state: str, reply: bytes, at: object,
+def finish(connection: Connection, arrival: Arrival, state: str, reply: bytes, at: object,
            durable: bool) -> bytes:
-    """Keeps a reply, sealed; gives the one that stands (another process may have been first)."""
+    """Keeps a reply, sealed; gives the one that stands (another process may have been first). An
+    arrival that has its request is written where it is not there yet."""
     row = connection.execute(
         "select gateway_finish(%(region)s, %(shard)s::smallint, %(code)s, %(msgid)s, %(infno)s, "
-        "%(digest)s, %(state)s, %(reply)s, %(at)s, %(durable)s)",
-        {**slot.values(), "state": state, "reply": reply, "at": at, "durable": durable}).fetchone()
+        "%(digest)s, %(refmsgid)s, %(arrived_at)s, %(psn_no)s, %(mdtrt_id)s, %(opter)s, "
+        "%(request)s::bytea, %(state)s, %(reply)s, %(at)s, %(durable)s)",
+        {**arrival.slot.values(), **arrival._asdict(), "arrived_at": arrival.at, "state": state,
+         "reply": reply, "at": at, "durable": durable}).fetchone()
     return bytes(row[0]) if row[0] is not None else reply
 
 
-def noted(slot: Slot, mdtrt_id: str, row: Mapping[str, object], lines: int, reply: bytes,
-          at: object) -> Along:
-    """A settlement noted on its visit (columns of visit_settlement), with how many lines it covers
-    and its reply, sealed: written in the transaction that settles. SQLSTATE MOVED_ON of
-    visits.store, ANSWERED."""
-    return Along(NOTED, {**row, **slot.values(), "psn_no": slot.owner, "mdtrt_id": mdtrt_id,
-                         "lines": lines, "reply": reply, "at": at})
+def noted(arrival: Arrival, row: Mapping[str, object], lines: int, reply: bytes, at: object,
+          ) -> Along:
+    """A settlement noted on its visit (columns of visit_settlement), with how many lines it covers,
+    and its message with the reply, sealed: written in the transaction that settles. SQLSTATE
+    MOVED_ON of visits.store, ANSWERED, TAKEN_BACK."""
+    slot = arrival.slot
+    return Along(NOTED, {
+        **row, **slot.values(), "psn_no": arrival.psn_no, "mdtrt_id": arrival.mdtrt_id,
+        "refmsgid": arrival.refmsgid, "arrived_at": arrival.at, "opter": arrival.opter,
+        "request": arrival.request, "lines": lines, "reply": reply, "at": at})
 
 
 def standing(connection: Connection, slot: Slot) -> bytes | None:
@@ -119,12 +124,22 @@ def originals(connection: Connection, slot: Slot) -> list[tuple[object, ...]]:
 def take_back(connection: Connection, slot: Slot, psn_no: str, opter: str, at: object,
               sealed_nothing: bytes) -> None:
     """Notes that a message is taken back, whether it arrived or not; a second time changes
-    nothing."""
+    nothing. Until the transaction ends nothing is settled for the message."""
+    place = slot.values()
+    connection.execute("select gateway_alone(%(region)s, %(code)s, %(msgid)s, %(infno)s)", place)
     connection.execute(
         "insert into gateway_message values (%(region)s, %(shard)s, %(code)s, %(msgid)s, "
         "%(infno)s, ''::bytea, '', %(at)s, %(psn_no)s, '', %(opter)s, %(nothing)s, 'taken_back') "
         "on conflict do nothing",
-        {**slot.values(), "at": at, "psn_no": psn_no, "opter": opter, "nothing": sealed_nothing})
+        {**place, "at": at, "psn_no": psn_no, "opter": opter, "nothing": sealed_nothing})
+
+
+def is_taken_back(connection: Connection, slot: Slot) -> bool:
+    """Whether 2601 took a message back; until the transaction ends nobody does."""
+    place = slot.values()
+    connection.execute("select gateway_alone(%(region)s, %(code)s, %(msgid)s, %(infno)s)", place)
+    return connection.execute(f"select exists (select 1 from gateway_message where {PLACE} "
+                              "and body_hash = ''::bytea)", place).fetchone()[0]
 
 
 def taken_back(connection: Connection, code: str, since: object) -> set[tuple[str, str, str]]:

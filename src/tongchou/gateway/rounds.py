@@ -30,6 +30,9 @@ from .refusals import PASSING, declined
 
 SEALED_AS = "gateway message"
 UNAVAILABLE = "database-unavailable"
+# Whoever settles what was charged before writes all at once, the message with it: it is looked for
+# when it arrives, and written when it is answered.
+ONCE = frozenset({"2207", "2304"})
 
 _log = structlog.get_logger("tongchou.gateway")
 
@@ -58,6 +61,9 @@ class Office(Protocol):
     def refused(self, error: TongchouError, profile: Profile | None, at: datetime) -> bytes:
         """A refusal of what is not kept."""
 
+    def remember(self, opened: Opened, error: TongchouError) -> None:
+        """For the console: a message that is not kept, and why."""
+
 
 class _Told(NamedTuple):
     """The reply that was kept with a settlement, and the answer of the platform it tells of."""
@@ -72,6 +78,7 @@ class _Work:
 
     opened: Opened
     call: Call | None = None
+    arrival: Arrival | None = None
     begun: Begun | None = None
     answer: Answer | Asking | None = None
     warning: str = ""
@@ -103,15 +110,16 @@ class MessageRound:
     # --- taking in ------------------------------------------------------------------------------
     def _take_in(self, works: Sequence[_Work]) -> None:
         """Finds which messages are new, and reads the visit of each."""
-        arrivals = {}
-        for place, work in enumerate(works):
+        arrived = []
+        for work in works:
             try:
                 work.call = self._office.arrived(work.opened)
-                arrivals[place] = self._arrival(work.call, work.opened)
+                work.arrival = self._arrival(work.call, work.opened)
+                arrived.append(work)
             except Exception as fault:  # noqa: BLE001 - told
                 self._turn_away(work, fault)
-        found = self._begun(list(arrivals.values()))
-        for work, begun in zip((works[place] for place in arrivals), found, strict=True):
+        found = self._begun([work.arrival for work in arrived])
+        for work, begun in zip(arrived, found, strict=True):
             try:
                 self._taken_in(work, begun)
             except Exception as fault:  # noqa: BLE001 - told
@@ -119,10 +127,10 @@ class MessageRound:
 
     def _arrival(self, call: Call, opened: Opened) -> Arrival:
         self._database.check_space()
-        psn_no = call.input.first("psn_no")[:30]
+        psn_no, envelope = call.input.first("psn_no")[:30], call.envelope
         return Arrival(call.slot, self._office.number(opened), opened.at, psn_no,
-                       call.input.first("mdtrt_id")[:40] if psn_no else "",
-                       call.envelope.opter[:30], self._keys.seal(call.envelope.kept, SEALED_AS))
+                       call.input.first("mdtrt_id")[:40] if psn_no else "", envelope.opter[:30],
+                       None if envelope.infno in ONCE else self._sealed(envelope.kept))
 
     def _taken_in(self, work: _Work, begun: Begun | Exception) -> None:
         if isinstance(begun, Exception):
@@ -159,8 +167,7 @@ class MessageRound:
 
     def _handled(self, work: _Work) -> None:
         if work.begun.taken_back:
-            raise declined("taken-back", "该交易已被冲正（2601），请更换报文ID重新发送",
-                           f"msgid {work.call.envelope.msgid}")
+            raise _taken_back(work)
         work.warning = self._office.checked(work.call)
         work.answer = self._office.handler(work.call.envelope.infno)(work.call)
 
@@ -189,9 +196,8 @@ class MessageRound:
             body = self._body(work, answer)
             work.told = _Told(said, body)
             note: Noting = answer.writes[0]
-            return message_store.noted(work.call.slot, note.visit.mdtrt_id, note.row, note.lines,
-                                       self._keys.seal(body.decode(), SEALED_AS),
-                                       self._platform.clock())
+            return message_store.noted(self._whole(work), note.row, note.lines,
+                                       self._sealed(body.decode()), self._platform.clock())
 
         return along
 
@@ -202,6 +208,8 @@ class MessageRound:
             work.reply = work.told.body
         elif getattr(said, "sqlstate", None) in (MOVED_ON, message_store.ANSWERED):
             work.reply = self._overtaken(work)
+        elif getattr(said, "sqlstate", None) == message_store.TAKEN_BACK:
+            raise _taken_back(work)
         else:
             work.answer = asking.then(said)
 
@@ -227,37 +235,51 @@ class MessageRound:
     # --- keeping --------------------------------------------------------------------------------
     def _kept(self, work: _Work) -> None:
         """Keeps the reply, in one transaction with what its answer writes."""
-        work.reply = self._keep(work.call, "answered", work.body, work.answer.writes)
+        work.reply = self._keep(work, "answered", work.body, work.answer.writes)
 
-    def _keep(self, call: Call, state: str, body: bytes,
+    def _keep(self, work: _Work, state: str, body: bytes,
               writes: Sequence[Callable[[Connection], None]] = ()) -> bytes:
         """Keeps a reply with what is written; gives the one that stands."""
-        sealed, at = self._keys.seal(body.decode(), SEALED_AS), self._platform.clock()
+        sealed, at, arrival = self._sealed(body.decode()), self._platform.clock(), self._whole(work)
         if not writes:
             with self._database.statements() as connection:
-                standing = message_store.finish(connection, call.slot, state, sealed, at, False)
+                standing = message_store.finish(connection, arrival, state, sealed, at, False)
         else:
             with self._database.connection() as connection:
+                if _undo(work) and message_store.is_taken_back(connection, work.call.slot):
+                    raise _taken_back(work)
                 for write in writes:
                     write(connection)
-                standing = message_store.finish(connection, call.slot, state, sealed, at, True)
+                standing = message_store.finish(connection, arrival, state, sealed, at, True)
         return self._standing(body, sealed, standing)
+
+    def _whole(self, work: _Work) -> Arrival:
+        """The arrival with its message, where that is written with the reply."""
+        envelope = work.call.envelope
+        return work.arrival._replace(request=self._sealed(envelope.kept)) \
+            if envelope.infno in ONCE else work.arrival._replace(request=None)
 
     def _standing(self, body: bytes, sealed: bytes, standing: bytes) -> bytes:
         return body if standing == sealed else self._unsealed(standing)
+
+    def _sealed(self, text: str) -> bytes:
+        return self._keys.seal(text, SEALED_AS)
 
     def _unsealed(self, sealed: bytes) -> bytes:
         return self._keys.unseal(sealed, SEALED_AS).encode()
 
     def _refusal(self, work: _Work, refusal: TongchouError) -> bytes:
         """What is told, and kept unless it may pass; money that moved in vain goes back."""
-        told, undo = refusal, getattr(work.answer, "undo", None)
+        told, undo = refusal, _undo(work)
         try:
             if undo is not None and isinstance(refusal, Refusal) \
-                    and refusal.code == "visit-moved-on":
+                    and refusal.code in ("visit-moved-on", "taken-back"):
                 undo()
             body = self._office.body(work.call, work.begun, -1, error=told, warning=work.warning)
-            return body if told.code in PASSING else self._keep(work.call, "refused", body)
+            if told.code not in PASSING:
+                return self._keep(work, "refused", body)
+            self._office.remember(work.opened, told)
+            return body
         except (TongchouError, psycopg.Error) as fault:
             _log.error("not kept", infno=work.call.envelope.infno, fault=type(fault).__name__)
             return self._office.body(work.call, work.begun, -1, error=told, warning=work.warning)
@@ -278,6 +300,16 @@ class MessageRound:
 
 def _only_notes(answer: Answer) -> bool:
     return len(answer.writes) == 1 and isinstance(answer.writes[0], Noting)
+
+
+def _undo(work: _Work) -> Callable[[], None] | None:
+    """What takes money back that the answer has moved already."""
+    return getattr(work.answer, "undo", None)
+
+
+def _taken_back(work: _Work) -> TongchouError:
+    return declined("taken-back", "该交易已被冲正（2601），请更换报文ID重新发送",
+                    f"msgid {work.call.envelope.msgid}")
 
 
 def _fault(fault: Exception, envelope: Envelope) -> TongchouError:

@@ -71,7 +71,9 @@ class Gateway:
         except TongchouError as error:
             self.turned_away.append(turned_away(headers, envelope, at, error.code, error.message))
             raise Unopened(self.refused(error, profile, at), error.code) from None
-        return Opened(profile, replace(envelope, code=profile.code), at)
+        if envelope.code != profile.code:
+            envelope = replace(envelope, code=profile.code)
+        return Opened(profile, envelope, at)
 
     def _profile(self, claim: signing.Claimed, headers: Mapping[str, str], envelope: Envelope,
                  ) -> Profile:
@@ -146,12 +148,16 @@ class Gateway:
         model = transactions().get(envelope.infno)
         if envelope.infno not in self.handlers or model is None:
             error = self._not_offered(envelope.infno)
-            self.turned_away.append(turned_away({}, envelope, opened.at, error.code,
-                                                error.message))
+            self.remember(opened, error)
             raise error
         found, region = read_input(envelope.input, model), self._region(profile, envelope)
         return Call(self.desk, profile, envelope, model, found, region, opened.at,
                     slot_of(opened, region, found))
+
+    def remember(self, opened: Opened, error: TongchouError) -> None:
+        """For the console: a message that is not kept, and why."""
+        self.turned_away.append(turned_away({}, opened.envelope, opened.at, error.code,
+                                            error.message))
 
     def handler(self, infno: str) -> Handler:
         """What carries out a transaction that is offered."""

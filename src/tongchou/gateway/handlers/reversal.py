@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from psycopg import Connection
+
 from ...visits import Visit
 from .. import message_store, settling
 from ..call import Answer, Call, Write
@@ -34,14 +36,22 @@ def take_back(call: Call) -> Answer:
         known = message_store.originals(connection, slot)
         visits = [call.desk.visits.read(connection, call.region, psn_no, number)
                   for number in _numbers(known)]
-    writes: list[Write] = [lambda connection: message_store.take_back(
-        connection, slot, psn_no, call.envelope.opter, call.at, call.sealed({}))]
+    writes: list[Write] = [lambda connection: _noted(connection, call, slot, known)]
     for number, visit in zip(_numbers(known), visits, strict=True):
         if oinfno != ADMISSION:
             writes += _settlement(call, psn_no, number, visit, (omsgid, oinfno))
         elif visit is not None:
             writes += _admission(call, visit)
     return Answer({}, tuple(writes), warning="" if known else "未收到原交易，已登记冲正")
+
+
+def _noted(connection: Connection, call: Call, slot: Slot, known: list) -> None:
+    """Notes that the message is taken back. Raises Declined `too-busy` when the message was settled
+    while this was made ready: nothing was taken back of it yet."""
+    message_store.take_back(connection, slot, slot.owner, call.envelope.opter, call.at,
+                            call.sealed({}))
+    if message_store.originals(connection, slot) != known:
+        raise declined("too-busy", "原交易刚刚办结，请再次发送冲正", f"omsgid {slot.msgid}")
 
 
 def _numbers(known: list) -> list[str]:
