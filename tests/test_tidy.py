@@ -72,7 +72,7 @@ FLOORS = {
     5: ["access", "enrolment", "settlement", "visits", "payment", "supervision", "simulation"],
     6: ["app", "platform", "demo", "demo_city"],
     7: ["gateway", "web", "api"],
-    8: ["server", "processes", "connections"],
+    8: ["server", "processes", "connections", "packets"],
     9: ["cli"],
     10: ["__main__"],
 }

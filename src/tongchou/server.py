@@ -139,11 +139,13 @@ class Server:
 
     def _web(self, settings: Settings) -> uvicorn.Config:
         import uvicorn
+
+        from .packets import WholeReplies
         options = self.options
         proxy = options.environment.get(PROXY_VARIABLE, "")
         return uvicorn.Config(
             self.application(settings), host=options.host, port=options.port, log_config=None,
-            access_log=False, server_header=False,
+            access_log=False, server_header=False, http=WholeReplies,
             proxy_headers=bool(proxy), forwarded_allow_ips=proxy or None,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS, lifespan="on")
 
