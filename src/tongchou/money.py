@@ -38,6 +38,8 @@ def _plain(text: str, what: str) -> str:
 
 def scaled(text: str, digits: int, what: str) -> int:
     """The decimal number `text` times 10**digits, exactly; a fault if more digits are written."""
+    if digits == 2 and _CENTS.match(text):
+        return int(text[:-3] + text[-2:])
     text = _plain(text, what)
     sign = -1 if text.startswith("-") else 1
     whole, _, fraction = text.lstrip("+-").partition(".")
@@ -73,10 +75,10 @@ def parse_percent(text: str) -> int:
 
 def yuan_text(fen: int) -> str:
     """Two decimals, no separators: the form of every border (`"86420.00"`)."""
-    if fen < 0:
-        return f"-{yuan_text(-fen)}"
-    text = str(fen) if fen >= FEN else f"{fen:03d}"
-    return f"{text[:-2]}.{text[-2:]}"
+    if fen >= FEN:
+        text = str(fen)
+        return f"{text[:-2]}.{text[-2:]}"
+    return "0.00" if not fen else f"0.{fen:02d}" if fen > 0 else f"-{yuan_text(-fen)}"
 
 
 def yuan_grouped(fen: int) -> str:

@@ -17,8 +17,12 @@ from .refusals import Declined, declined
 
 CHINA = timezone(timedelta(hours=8))
 INFNO_MAX, MSGID_MAX, CODE_MAX, TEXT_MAX = 10, 60, 30, 60
+# What stands around `input` beside infno, in the order of Envelope, and how long it may be.
+TEXTS = {"msgid": MSGID_MAX, "fixmedins_code": CODE_MAX, "mdtrtarea_admvs": TEXT_MAX,
+         "insuplc_admdvs": TEXT_MAX, "opter": TEXT_MAX, "opter_name": TEXT_MAX, "sign_no": TEXT_MAX}
 UPLOAD = "9101"               # the only message that may be a stream
 EMPTY_WORDS = frozenset({"null", "NULL", "undefined"})
+_SIGNS = str.maketrans("", "", "-T:.")
 _ESCAPED = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 
@@ -69,17 +73,11 @@ def read_envelope(body: bytes, path_infno: str = "") -> Envelope:
         raise declined("bad-envelope", "缺少交易编号", "infno")
     given = found["input"] if "input" in found else (
         {name: value for name, value in found.items() if name != "infno"} if path_infno else None)
-    fields = {name: text_of(found.get(name)) for name in (
-        "msgid", "fixmedins_code", "mdtrtarea_admvs", "insuplc_admdvs", "opter", "opter_name",
-        "sign_no")}
-    limits = {"msgid": MSGID_MAX, "fixmedins_code": CODE_MAX}
-    for name, value in (("infno", infno), *fields.items()):
-        most = INFNO_MAX if name == "infno" else limits.get(name, TEXT_MAX)
-        if len(value) > most:
+    texts = [infno, *(text_of(found.get(name)) for name in TEXTS)]
+    for text, (name, most) in zip(texts, (("infno", INFNO_MAX), *TEXTS.items()), strict=True):
+        if len(text) > most:
             raise declined("bad-envelope", f"超过 {most} 位", name)
-    return Envelope(infno, fields["msgid"], fields["fixmedins_code"], fields["mdtrtarea_admvs"],
-                    fields["insuplc_admdvs"], fields["opter"], fields["opter_name"],
-                    fields["sign_no"], given, body, sha256(body).digest())
+    return Envelope(*texts, given, body, sha256(body).digest())
 
 
 def is_stream(body: bytes, headers: Mapping[str, str], path_infno: str) -> bool:
@@ -104,11 +102,13 @@ def read_upload(body: bytes, headers: Mapping[str, str], query: Mapping[str, str
 
 def text_of(value: object) -> str:
     """A scalar as text: trimmed, null and its spellings empty, numbers as they were written."""
-    if value is None or isinstance(value, (dict, list)):
-        return ""
-    if isinstance(value, bool):
-        return "1" if value else "0"
-    text = str(value).strip()
+    if not isinstance(value, str):         # by far the most frequent
+        if value is None or isinstance(value, (dict, list)):
+            return ""
+        if isinstance(value, bool):
+            return "1" if value else "0"
+        value = str(value)
+    text = value.strip()
     return "" if text in EMPTY_WORDS else text
 
 
@@ -135,12 +135,12 @@ def _unreadable() -> Declined:
 
 def moment_17(moment: datetime) -> str:
     """yyyyMMddHHmmssSSS, civil time in China."""
-    return moment.astimezone(CHINA).strftime("%Y%m%d%H%M%S%f")[:17]
+    return moment.astimezone(CHINA).isoformat(timespec="milliseconds")[:23].translate(_SIGNS)
 
 
 def reply_number(area: str, moment: datetime, serial: int) -> str:
     """inf_refmsgid: area 6, time 14, serial 10."""
-    return f"{area[:6]:0<6}{moment.astimezone(CHINA):%Y%m%d%H%M%S}{serial % 10 ** 10:010d}"
+    return f"{area[:6]:0<6}{moment_17(moment)[:14]}{serial % 10 ** 10:010d}"
 
 
 def reply_body(*, numeric: bool, wrapped: bool, infcode: int, refmsgid: str, at: str,

@@ -22,6 +22,7 @@ SIGNED = ("medfee_sumamt", *PART_FIELDS, "act_pay_dedc", *FUND_FIELDS, "fund_pay
           "psn_part_amt", "acct_pay", "psn_cash_pay", "hosp_part_amt", "acct_mulaid_pay")
 SIGNED_DETAIL = ("inscp_scp_amt", "crt_payb_lmt_amt", "fund_payamt")
 HOSPITAL = FUNDS["hospital"]
+_LIMITS: dict[tuple[str, ...], int] = {}
 RATIO_UNIT = 10_000                    # pool_prop_selfpay has four decimals
 
 
@@ -74,7 +75,7 @@ def details(answer: Mapping[str, object], pack: Pack, visit: str = "") -> list[d
         row = found.setdefault(kind.fund_pay_type, {
             "fund_pay_type": kind.fund_pay_type, "fund_pay_type_name": kind.zh,
             "inscp_scp_amt": layer["base"] if layer else "0.00",
-            "crt_payb_lmt_amt": yuan_text(limit_fen(pack, layer["layer"], cell) if layer else 0),
+            "crt_payb_lmt_amt": yuan_text(_limit_fen(pack, layer["layer"], cell) if layer else 0),
             "fund_payamt": "0.00", "setl_proc_info": ""})
         row["fund_payamt"] = yuan_text(parse_yuan(row["fund_payamt"]) + parse_yuan(yuan))
     if parse_yuan(own["hosp_part_amt"]):
@@ -83,6 +84,14 @@ def details(answer: Mapping[str, object], pack: Pack, visit: str = "") -> list[d
             "inscp_scp_amt": "0.00", "crt_payb_lmt_amt": "0.00",
             "fund_payamt": own["hosp_part_amt"], "setl_proc_info": ""}
     return list(found.values())
+
+
+def _limit_fen(pack: Pack, layer: str, cell: Cell) -> int:
+    """limit_fen, kept: it is asked for every settlement, and there are few answers."""
+    key = pack.pack_hash, layer, *cell.values()
+    if key not in _LIMITS:
+        _LIMITS[key] = limit_fen(pack, layer, cell)
+    return _LIMITS[key]
 
 
 def limit_fen(pack: Pack, layer: str, cell: Cell) -> int:

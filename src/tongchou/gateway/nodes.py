@@ -24,7 +24,8 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Mapping
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -42,8 +43,10 @@ class Field(NamedTuple):
     required: bool = False
 
 
-class Node(NamedTuple):
-    """A node of input or output: `many` rows, its fields by name, nodes that lie inside a row."""
+@dataclass(frozen=True, eq=False)
+class Node:
+    """A node of input or output: `many` rows, its fields by name, nodes that lie inside a row. Each
+    is itself alone, so that what is made of a node can be kept with it."""
 
     name: str
     many: bool
@@ -54,6 +57,11 @@ class Node(NamedTuple):
     def required(self) -> tuple[str, ...]:
         """Names of the fields the standard requires."""
         return tuple(one.name for one in self.fields.values() if one.required)
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """Names of fields and of nodes inside: what shows that a node is meant."""
+        return frozenset((*self.fields, *(one.name for one in self.children)))
 
 
 class Transaction(NamedTuple):

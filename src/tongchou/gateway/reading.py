@@ -138,17 +138,16 @@ def sent_for(given: object, node: Node, infno: str, alone: bool) -> object:
     for name in (node.name, *input_aliases().get((infno, node.name), ())):
         if name in given and isinstance(given[name], (dict, list)):
             return given[name]
-    known = {*node.fields, *(one.name for one in node.children)}
-    return given if alone and not known.isdisjoint(given) else None
+    return given if alone and not node.known.isdisjoint(given) else None
 
 
 def _row(sent: Mapping[str, object], node: Node, inside: str, place: int | None) -> Row | None:
     """A row's known fields and nodes; None where none has a value (a ghost row)."""
     row = Row()
     row.where = f"{inside}{node.name}" + ("" if place is None else f"[{place + 1}]")
-    for name, field in node.fields.items():
-        value = sent.get(name)
-        if value is None:
+    for name, value in sent.items():
+        field = node.fields.get(name)
+        if field is None or value is None:
             continue
         if field.kind == "b":
             row[name] = value

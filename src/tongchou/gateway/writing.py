@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import InvalidOperation
+from functools import cache
 
 import orjson
 
@@ -42,18 +43,25 @@ def _rows(given: object, node: Node) -> object:
 
 
 def _row(given: Mapping[str, object], node: Node) -> dict[str, object]:
-    row = {}
-    for name, field in node.fields.items():
-        value = given.get(name)
-        if value is None and name in MISSPELT:
-            value = given.get(MISSPELT[name])
-        row[name] = shown(value, field)
+    fields, row = node.fields, dict(_blank(node))
+    for name, value in given.items():
+        field = fields.get(name)
+        if field is not None and value is not None:
+            row[name] = _number(value) if field.kind == "n" else shown(value, field)
     for wrong, right in MISSPELT.items():
-        if wrong in row and right in given:
-            row[right] = shown(given[right], node.fields[wrong])
+        if wrong in fields and given.get(right) is not None:
+            row[right] = shown(given[right], fields[wrong])
+            if given.get(wrong) is None:
+                row[wrong] = row[right]
     for child in node.children:
         row[child.name] = _rows(given.get(child.name), child)
     return row
+
+
+@cache
+def _blank(node: Node) -> Mapping[str, object]:
+    """A row of a node in which nothing is given."""
+    return {name: shown(None, field) for name, field in node.fields.items()}
 
 
 def shown(value: object, field: Field) -> object:
@@ -62,6 +70,8 @@ def shown(value: object, field: Field) -> object:
         return _number(value)
     if value is None:
         return ""
+    if field.kind == "s":
+        return str(value)
     if field.kind == "d":
         return str(value)[:10]
     if field.kind == "t":
@@ -70,9 +80,9 @@ def shown(value: object, field: Field) -> object:
 
 
 def _number(value: object) -> object:
-    if value in (None, ""):
+    if value is None or value == "":
         return ZERO
     try:
-        return orjson.Fragment(plain_number(str(value)).encode())
+        return orjson.Fragment(plain_number(str(value)))
     except (InvalidOperation, ValueError):
         return ZERO          # what a client registered where a number belongs counts as empty
