@@ -55,29 +55,20 @@ class Arrival(NamedTuple):
     request: bytes | None
 
 
-BEGIN = """
-select b.* from rows from (json_to_recordset(%s::json) as (
-  region text, shard smallint, code text, msgid text, infno text, digest text, refmsgid text,
-  at timestamptz, psn_no text, mdtrt_id text, opter text, request text)) with ordinality
-as a (region, shard, code, msgid, infno, digest, refmsgid, at, psn_no, mdtrt_id, opter, request,
-      place)
-cross join lateral gateway_begin(
-  a.region, a.shard, a.code, a.msgid, a.infno, decode(a.digest, 'hex'), a.refmsgid, a.at,
-  a.psn_no, a.mdtrt_id, a.opter, decode(a.request, 'hex')) as b
-order by a.place"""
-NOTED = "gateway_noted"              # of migration 0017
-ANSWERED, TAKEN_BACK = "TC013", "TC014"     # its SQLSTATEs: the message has a reply already, or ...
+NOTED = "gateway_noted"
+ANSWERED, TAKEN_BACK = "TC013", "TC014"     # its SQLSTATEs: the message has a reply, or 2601 came
 
 
 def begin(connection: Connection, arrivals: Sequence[Arrival]) -> list[Begun]:
-    """Takes messages in, everything or nothing, and reads the visit of each; in the order of their
-    keys, so that two who take in the same never wait for one another."""
-    order = sorted(range(len(arrivals)), key=lambda place: arrivals[place].slot)
-    rows = [{**arrivals[place]._asdict(), **arrivals[place].slot.values(), "slot": None}
-            for place in order]
-    found = connection.execute(BEGIN, (orjson.dumps(rows, default=bytes.hex).decode(),)).fetchall()
-    begun = {place: Begun(*row) for place, row in zip(order, found, strict=True)}
-    return [begun[place] for place in range(len(arrivals))]
+    """Takes messages in, everything or nothing, and reads the visit of each."""
+    rows = [{"region": slot.region, "shard": shard_of(slot.region, slot.owner), "code": slot.code,
+             "msgid": slot.msgid, "infno": slot.infno, "digest": slot.digest,
+             "refmsgid": one.refmsgid, "at": one.at, "psn_no": one.psn_no,
+             "mdtrt_id": one.mdtrt_id, "opter": one.opter}
+            for one in arrivals for slot in (one.slot,)]
+    found = connection.execute("select * from gateway_begin(%s::json, %b::bytea[])", (
+        orjson.dumps(rows, default=bytes.hex).decode(), [one.request for one in arrivals]))
+    return [Begun(*row) for row in found]
 
 
 def finish(connection: Connection, arrival: Arrival, state: str, reply: bytes, at: object,
@@ -98,11 +89,10 @@ def noted(arrival: Arrival, row: Mapping[str, object], lines: int, reply: bytes,
     """A settlement noted on its visit (columns of visit_settlement), with how many lines it covers,
     and its message with the reply, sealed: written in the transaction that settles. SQLSTATE
     MOVED_ON of visits.store, ANSWERED, TAKEN_BACK."""
-    slot = arrival.slot
     return Along(NOTED, {
-        **row, **slot.values(), "psn_no": arrival.psn_no, "mdtrt_id": arrival.mdtrt_id,
+        **row, **arrival.slot.values(), "psn_no": arrival.psn_no, "mdtrt_id": arrival.mdtrt_id,
         "refmsgid": arrival.refmsgid, "arrived_at": arrival.at, "opter": arrival.opter,
-        "request": arrival.request, "lines": lines, "reply": reply, "at": at})
+        "lines": lines, "at": at}, (arrival.request, reply))
 
 
 def standing(connection: Connection, slot: Slot) -> bytes | None:

@@ -52,11 +52,12 @@ Rows = list[dict[str, object]]
 
 class Along(NamedTuple):
     """What somebody else writes in the transaction of a settlement: a function of the database that
-    takes a JSON list, and a row for it. It is called before the settlement is written, once for all
-    rows."""
+    takes a JSON list and a list of bytes, a row for it, and the bytes that belong to the row. It is
+    called before the settlement is written, once for all rows."""
 
     function: str
     row: Mapping[str, object]
+    sealed: tuple[bytes, ...]
 
 
 @dataclass

@@ -10,7 +10,7 @@ from psycopg import Connection
 
 from ..database import shard_of
 from ..errors import Refusal
-from .order import Order
+from .order import Along, Order
 
 STALE = ("TC003", "40P01", "40001")      # moved on; two who met in the database
 WRITE = "write_settlements(%s::json, %s::json, %s::json, %s::json, %s::json, %s::json, %s)"
@@ -95,19 +95,24 @@ def write(connection: Connection, order: Order) -> None:
 
     A reply has no line breaks.
     """
-    along: dict[str, list[Mapping[str, object]]] = {}
-    for function, row in order.along:
-        along.setdefault(function, []).append(row)
-    rows = [orjson.dumps(part, default=bytes.hex).decode() for part in (
-        *along.values(), order.years, order.answers, order.settlements, order.entries,
-        order.outcomes, order.outbox)]
-    called = "".join(f"{function}(%s::json), " for function in along)
+    along: dict[str, list[Along]] = {}
+    for one in order.along:
+        along.setdefault(one.function, []).append(one)
+    called = "".join(f"{function}(%s::json, %b::bytea[]), " for function in along)
+    beside = [value for rows in along.values() for value in (
+        _text([one.row for one in rows]), [part for one in rows for part in one.sealed])]
+    rows = [_text(part) for part in (order.years, order.answers, order.settlements, order.entries,
+                                     order.outcomes, order.outbox)]
     try:
-        connection.execute(f"select {called}{WRITE}", (*rows, "\n".join(order.replies)))
+        connection.execute(f"select {called}{WRITE}", (*beside, *rows, "\n".join(order.replies)))
     except psycopg.Error as fault:
         if fault.sqlstate in STALE:
             raise Stale(order) from None
         raise
+
+
+def _text(rows: Sequence[Mapping[str, object]]) -> str:
+    return orjson.dumps(rows, default=bytes.hex).decode()
 
 
 def settlement(connection: Connection, region: str, shard: int, psn_no: str, setl_id: str,
