@@ -4,8 +4,9 @@ platform's own HTTP interface.
     python bench/gateway.py [--settlements 1600] [--rounds 200]
 
 One server (two processes) over the demonstration city. Stays are registered, charged and discharged
-before the clock starts; then 8 clients settle them with 2304, and as many stays of the same amounts
-with POST .../settlements, a part of each in turns. `run.py` starts this and reads the last line.
+before the clock starts; then 8 clients settle them with 2304, as many bills of the same lines with
+POST .../settlements, and as many of which only the sums are sent, a part of each in turns. `run.py`
+starts this and reads the last line.
 """
 from __future__ import annotations
 
@@ -40,6 +41,7 @@ CLIENTS, TURNS, WARM_UP = 8, 4, 40
 SHORT_LINES, LONG_LINES, ROUNDS_A_STAY = 5, 100, 10
 ITEM, DIAGNOSES = "001204000902000", (Diagnosis("J18.900", "肺炎"),)
 CODE = "H52990100003"
+WAYS = ("gateway", "platform", "sums")
 NAMES = {"2301": "upload", "2303": "pre-settle", "2304": "settle", "2305": "reverse"}
 
 
@@ -112,7 +114,7 @@ def percentiles(seconds: Sequence[float]) -> dict[str, float]:
             "count": len(found)}
 
 
-# --- settlements a second -------------------------------------------------------------------------
+# --- what is sent ---------------------------------------------------------------------------------
 Send = Callable[[Line], None]
 
 
@@ -127,20 +129,26 @@ def through_gateway(stays: Sequence[Stay]) -> list[Send]:
             for stay in stays]
 
 
-def through_platform(city: City, people: Sequence[Mapping[str, str]], insutypes: Mapping[str, str],
-                     ) -> list[Send]:
-    """POST .../settlements of stays of the same amounts."""
+def through_platform(city: City, people: Sequence[Mapping[str, str]],
+                     insutypes: Mapping[str, str], lined: bool) -> list[Send]:
+    """POST .../settlements of stays of the same amounts: with the lines, or with their sums."""
     day, total = f"{city.begin:%Y-%m-%d}", f"{SHORT_LINES * 110}.00"
+    line = {"med_list_codg": ITEM, "fee_ocur_time": day, "cnt": "10", "pric": "11.00",
+            "det_item_fee_sumamt": "110.00"}
+    charged = {"feedetail": [{**line, "feedetl_sn": f"F{place}"} for place in range(SHORT_LINES)]} \
+        if lined else {"fulamt_ownpay_amt": "0.00", "overlmt_selfpay": "0.00",
+                       "preselfpay_amt": "0.00"}
 
     def one(number: int, who: Mapping[str, str]) -> Send:
-        request = {"psn_no": who["psn_no"], "mdtrt_id": f"A{number}", "med_type": "21",
+        name = f"{'L' if lined else 'A'}{number}"
+        request = {"psn_no": who["psn_no"], "mdtrt_id": name, "med_type": "21",
                    "insutype": insutypes[who["psn_no"]], "fixmedins_code": CODE, "begndate": day,
-                   "enddate": day, "medfee_sumamt": total, "fulamt_ownpay_amt": "0.00",
-                   "overlmt_selfpay": "0.00", "preselfpay_amt": "0.00"}
-        return lambda line: line.settle(REGION, request, f"bench-{number}")
+                   "enddate": day, "medfee_sumamt": total, **charged}
+        return lambda line: line.settle(REGION, request, f"bench-{name}")
     return [one(number, who) for number, who in enumerate(people)]
 
 
+# --- settlements a second -------------------------------------------------------------------------
 def settled_by(sends: Sequence[Send], lines: Sequence[Line]) -> tuple[float, list[float]]:
     """Seconds of all clients at once, and of each settlement."""
     left, lock, spent, faults = iter(sends), threading.Lock(), [], []
@@ -171,16 +179,18 @@ def settled_by(sends: Sequence[Send], lines: Sequence[Line]) -> tuple[float, lis
 
 
 def compared(city: City, port: int, settlements: int) -> dict[str, dict[str, float]]:
-    """Both ways, in turns."""
-    half = city.people[:settlements], city.people[settlements:2 * settlements]
+    """Each way, in turns."""
+    groups = [city.people[way * settlements:(way + 1) * settlements] for way in range(len(WAYS))]
     stays = []
-    for number, who in enumerate(half[0], 1):
+    for number, who in enumerate(groups[0], 1):
         stays.append(city.stay(who, SHORT_LINES))
         if number % 200 == 0:
             say(f"prepared {number} stays")
     kinds = {who["psn_no"]: city.client.identify(who["certno"], who["psn_name"]).insutype
-             for who in half[1]}
-    ways = {"gateway": through_gateway(stays), "platform": through_platform(city, half[1], kinds)}
+             for who in (*groups[1], *groups[2])}
+    ways = dict(zip(WAYS, (through_gateway(stays),
+                           through_platform(city, groups[1], kinds, lined=True),
+                           through_platform(city, groups[2], kinds, lined=False)), strict=True))
     lines = [Line(port) for _ in range(CLIENTS)]
     for line in lines:
         line.sign_in("bench-clerk")
@@ -204,8 +214,8 @@ def measured(folder: Path, settlements: int, rounds: int) -> dict[str, object]:
     database = open_database(None, folder / "data")
     try:
         migrate(database)
-        city = City(joined(database, folder / "data"), 2 * settlements + settlements // 2)
-        assert len(city.people) >= 2 * settlements, len(city.people)
+        city = City(joined(database, folder / "data"), (len(WAYS) + 1) * settlements)
+        assert len(city.people) >= len(WAYS) * settlements, len(city.people)
         say("the city stands")
         with served(folder / "data") as (port, _):
             found: dict[str, object] = compared(city, port, settlements)
@@ -214,7 +224,8 @@ def measured(folder: Path, settlements: int, rounds: int) -> dict[str, object]:
             found["sound"] = verify(connection).as_dict()["sound"]
     finally:
         database.close()
-    found["ratio"] = found["gateway"]["rate"] / found["platform"]["rate"]
+    for way in WAYS[1:]:
+        found[way]["ratio"] = found["gateway"]["rate"] / found[way]["rate"]
     return found | {"lines": LONG_LINES, "clients": CLIENTS}
 
 
