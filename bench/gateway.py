@@ -49,6 +49,7 @@ class City:
     """The city, a gateway in this process to prepare visits with, and its people."""
 
     def __init__(self, platform: Platform, people: int) -> None:
+        self.database = platform.database
         access = AccessService(platform.database.connection, platform.clock, platform.ids)
         load(platform, access, people=people, bills=0)
         access.create(Account("bench-clerk", "bench", "clerk", (REGION,)), "bench", PASSWORD)
@@ -191,6 +192,9 @@ def compared(city: City, port: int, settlements: int) -> dict[str, dict[str, flo
     ways = dict(zip(WAYS, (through_gateway(stays),
                            through_platform(city, groups[1], kinds, lined=True),
                            through_platform(city, groups[2], kinds, lined=False)), strict=True))
+    with city.database.admin(autocommit=True) as owner:     # as bench/settlement.py does
+        owner.execute("vacuum analyze")
+        owner.execute("checkpoint")
     lines = [Line(port) for _ in range(CLIENTS)]
     for line in lines:
         line.sign_in("bench-clerk")

@@ -28,12 +28,13 @@ from .access import AccessService, Account
 from .api import Settings, configure_logs, create_app, figures, messages
 from .database import Database, migrate, open_database
 from .errors import Refusal, TongchouError
-from .gateway import (Console, Desk, Gateway, GatewayApplication, Profiles, console_routes,
-                      make_demonstration_profiles)
+from .gateway import (REHEARSAL, Console, Desk, Gateway, GatewayApplication, Profiles,
+                      console_routes, make_demonstration_profiles)
 from .ledger import clearing_file, read_calendar, read_rules
 from .platform import Platform, Round, Sender, receiver_of
 from .privacy import KEY_FILE_VARIABLE, open_keys
 from .processes import Door, Others, given_end
+from .settlement import store as settlement_store
 from .settlement.manual import manual_file, read_manual_rules
 from .visits import Visits
 
@@ -99,7 +100,8 @@ class Server:
             _check_environment(options)
         environment = options.environment
         database = open_database(environment.get("DATABASE_URL") or None, options.data,
-                                 owner_url=environment.get("DATABASE_OWNER_URL") or None)
+                                 owner_url=environment.get("DATABASE_OWNER_URL") or None,
+                                 rehearsal=(*settlement_store.REHEARSAL, *REHEARSAL))
         try:
             migrate(database)
             options.data.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -86,18 +86,23 @@ class Settler:
     """Settles single claims of a pack fast. Build it once: it compiles the pack and the kernel.
 
     Raises Refusal as `situate` and the rules do; ValueError when a rule has more base parts,
-    caps or tiers than a trace row holds (24, 6, 24). Not for two threads at a time; settlers of
-    several threads may share a detailed `plan` of the pack.
+    caps or tiers than a trace row holds (24, 6, 24). Not for two threads at a time: another thread
+    takes a `twin`.
     """
 
-    def __init__(self, pack: Pack, plan: Plan | None = None) -> None:
+    def __init__(self, pack: Pack, like: Settler | None = None) -> None:
         self.pack = pack
-        self.plan = plan or compile_pack(pack, detailed=True)
+        self.plan = like.plan if like else compile_pack(pack, detailed=True)
+        self._readers = like._readers if like else [
+            _reader(self.plan, index) for index in range(len(self.plan.rules))]
         self._situations = Situations(pack)
-        self._readers = [_reader(self.plan, index) for index in range(len(self.plan.rules))]
         self._order = attrgetter("end", "settled", "claim_id") \
             if pack.settings.order == "discharge" else attrgetter("settled", "claim_id")
         self._room(16)
+
+    def twin(self) -> Settler:
+        """One for another thread: nothing is compiled again, its working memory is its own."""
+        return Settler(self.pack, self)
 
     def _room(self, claims: int) -> None:
         """Lays out tables and working memory for so many claims of one person-year."""

@@ -3,9 +3,10 @@ from .application import BASE, GatewayApplication
 from .call import Desk
 from .console import Console
 from .demonstration import demonstration_profiles, make_demonstration_profiles
+from .message_store import REHEARSAL
 from .profiles import Profile, Profiles
 from .service import Gateway
 
 __all__ = ["BASE", "Console", "Desk", "Gateway", "GatewayApplication", "Profile", "Profiles",
-           "console_routes", "demonstration_profiles",
+           "REHEARSAL", "console_routes", "demonstration_profiles",
            "make_demonstration_profiles", "settlement_lists"]

@@ -49,6 +49,7 @@ class GatewayApplication:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="tongchou-gateway")
         self._settle = Gathering(gateway.answered_all, self._threads)
         self._under_way: dict[tuple[str, str, str, bytes], asyncio.Future[bytes]] = {}
+        self._renewal: asyncio.Future[None] | None = None     # of the profiles, under way
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -101,13 +102,24 @@ class GatewayApplication:
         match = PATH_INFNO.match(path)
         infno = match.group(1) if match else ""
         query = bytes(scope.get("query_string", b"")).decode("latin-1")
-        loop = asyncio.get_running_loop()
-        if self.gateway.desk.profiles.stale:
-            await loop.run_in_executor(self._threads, self.gateway.desk.profiles.refresh)
+        await self._know_profiles()
         if len(body) > LARGE_BYTES:
-            return await loop.run_in_executor(self._threads, self.gateway.opened, headers, body,
-                                              infno, query)
+            return await asyncio.get_running_loop().run_in_executor(
+                self._threads, self.gateway.opened, headers, body, infno, query)
         return self.gateway.opened(headers, body, infno, query)
+
+    async def _know_profiles(self) -> None:
+        """Has them read again where that is due, once for all messages; waits where they are old.
+        Raises Refusal when they are and the database does not answer."""
+        profiles = self.gateway.desk.profiles
+        if not profiles.due:
+            return
+        if self._renewal is None or self._renewal.done():
+            self._renewal = asyncio.get_running_loop().run_in_executor(
+                self._threads, profiles.renew)
+            self._renewal.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        if profiles.old:
+            await asyncio.shield(self._renewal)
 
     async def _shared(self, opened: Opened) -> bytes:
         """The reply; the same message that is under way already is waited for, not done twice."""

@@ -193,8 +193,7 @@ class Console:
     # --- parts --------------------------------------------------------------------------------
     def _profile(self, code: str) -> Profile:
         profiles = self.gateway.desk.profiles
-        if profiles.stale:
-            profiles.refresh()
+        profiles.renew()
         found = profiles.of(code)
         if found is None:
             raise Refusal("unknown-institution", "this institution has no profile here",

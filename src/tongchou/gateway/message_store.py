@@ -56,6 +56,7 @@ class Arrival(NamedTuple):
 
 
 NOTED = "gateway_noted"
+REHEARSAL = ("select gateway_begin('[]', '{}')", "select gateway_noted('[]', '{}')")
 ANSWERED, TAKEN_BACK = "TC013", "TC014"     # its SQLSTATEs: the message has a reply, or 2601 came
 
 

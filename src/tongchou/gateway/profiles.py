@@ -1,9 +1,12 @@
 """Dialect profiles (方言配置): how an institution's system signs, names and reads.
 
-All of them are kept in memory a few seconds: a message costs no read of its profile.
+All of them are kept in memory: a message costs no read of its profile. What another process changed
+is seen after `KEPT_SECONDS`, and a message never waits for the reading of a profile that is only a
+little older; beyond `OLD_SECONDS` it does, so that a key that was withdrawn opens nothing.
 """
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -21,7 +24,7 @@ STRICTNESS = ("off", "warn", "reject")
 INFCODES = ("number", "text")
 SEALED_AS = "gateway secret"
 SM2_USER = "1234567812345678"  # the user id that GM/T 0009 sets where nothing is agreed
-KEPT_SECONDS = 5.0
+KEPT_SECONDS, OLD_SECONDS = 5.0, 10.0
 
 
 @dataclass(frozen=True)
@@ -53,26 +56,43 @@ class Profiles:
         self._database, self._keys, self._monotonic = database, keys, monotonic
         self._by_code: Mapping[str, Profile] = {}
         self._by_key: Mapping[tuple[str, str], tuple[str, ...]] = {}
-        self._read_at: float | None = None
+        self._rows: Mapping[str, Mapping[str, object]] = {}      # as they were read, sealed
+        self._read_at = -math.inf
         self._lock = threading.Lock()
 
     @property
-    def stale(self) -> bool:
-        """Whether `refresh` is due: the first time, then every few seconds."""
-        return self._read_at is None or self._monotonic() - self._read_at > KEPT_SECONDS
+    def due(self) -> bool:
+        """Whether they are to be read again."""
+        return self._monotonic() - self._read_at > KEPT_SECONDS
+
+    @property
+    def old(self) -> bool:
+        """Whether a message has to wait until they were read."""
+        return self._monotonic() - self._read_at > OLD_SECONDS
+
+    def renew(self) -> None:
+        """Reads all profiles where that is due: once for all who find it so."""
+        with self._lock:
+            if self.due:
+                self._read()
 
     def refresh(self) -> None:
         """Reads all profiles."""
         with self._lock:
-            with self._database.connection() as connection:
-                rows = profile_store.profiles(connection)
-            found = {row["code"]: self._opened(row) for row in rows}
-            by_key: dict[tuple[str, str], list[str]] = {}
-            for one in found.values():
-                by_key.setdefault((one.family, _key_of(one)), []).append(one.code)
-            self._by_code = found
-            self._by_key = {key: tuple(codes) for key, codes in by_key.items()}
-            self._read_at = self._monotonic()
+            self._read()
+
+    def _read(self) -> None:
+        begun = self._monotonic()
+        with self._database.connection() as connection:
+            rows = {row["code"]: row for row in profile_store.profiles(connection)}
+        found = {code: self._by_code[code] if self._rows.get(code) == row else self._opened(row)
+                 for code, row in rows.items()}
+        by_key: dict[tuple[str, str], list[str]] = {}
+        for one in found.values():
+            by_key.setdefault((one.family, _key_of(one)), []).append(one.code)
+        self._by_code, self._rows = found, rows
+        self._by_key = {key: tuple(codes) for key, codes in by_key.items()}
+        self._read_at = begun
 
     def of(self, code: str) -> Profile | None:
         """The profile of an institution."""
@@ -97,7 +117,8 @@ class Profiles:
             ("secret", profile.secret), ("cainfo_key", profile.cainfo_key))}
         with self._database.connection() as connection:
             profile_store.put(connection, {**profile_store.row_of(profile), **sealed}, by, at)
-        self._read_at = None
+        with self._lock:                  # after a reading that began before the change
+            self._read_at = -math.inf
 
     def _opened(self, row: Mapping[str, object]) -> Profile:
         opened = {name: self._keys.unseal(row[name], SEALED_AS) if row[name] else ""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from psycopg import Connection, errors as states
 
@@ -16,6 +16,9 @@ from ..engine.replay import shares_family
 from ..errors import Refusal
 from ..policy import Pack, pack_from_document
 from . import regime_store, store
+
+if TYPE_CHECKING:
+    from ..engine.trace import Settler
 
 ONE_DAY = timedelta(days=1)
 Connect = Callable[[], AbstractContextManager[Connection]]
@@ -40,14 +43,14 @@ class Regime:
 
 
 class Settlers(threading.local):
-    """Compiled packs, a set of its own for every thread: their working memory is not shared, their
-    plans are."""
+    """Compiled packs, a set of its own for every thread: what is compiled is shared, working memory
+    is not."""
 
-    plans: ClassVar[dict[str, object]] = {}
+    compiled: ClassVar[dict[str, Settler]] = {}
     compiling: ClassVar[threading.Lock] = threading.Lock()
 
     def __init__(self) -> None:
-        self._known: dict[str, object] = {}
+        self._known: dict[str, Settler] = {}
         self._rules: dict[str, RuleCache] = {}
         self._shared: dict[str, bool] = {}
 
@@ -66,12 +69,11 @@ class Settlers(threading.local):
     def settle(self, pack: Pack) -> Callable[[Person, Claim, Sequence[Claim]], Settlement]:
         """The fast way to settle one more claim of a year."""
         if pack.pack_hash not in self._known:
-            from ..engine.compile import compile_pack
             from ..engine.trace import Settler
             with self.compiling:
-                if pack.pack_hash not in self.plans:
-                    self.plans[pack.pack_hash] = compile_pack(pack, detailed=True)
-            self._known[pack.pack_hash] = Settler(pack, self.plans[pack.pack_hash])
+                if pack.pack_hash not in self.compiled:
+                    self.compiled[pack.pack_hash] = Settler(pack)
+            self._known[pack.pack_hash] = self.compiled[pack.pack_hash].twin()
         return self._known[pack.pack_hash].settle
 
 

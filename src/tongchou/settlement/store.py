@@ -14,6 +14,9 @@ from .order import Along, Order
 
 STALE = ("TC003", "40P01", "40001")      # moved on; two who met in the database
 WRITE = "write_settlements(%s::json, %s::json, %s::json, %s::json, %s::json, %s::json, %s)"
+# The same for nobody: all a new connection plans before a window waits for it.
+REHEARSAL = ("select settlement_contexts('[]')", "select book('[]')",
+             "select write_settlements('[]', '[]', '[]', '[]', '[]', '[]', '')")
 SETTLEMENT = """
 select s.setl_id, s.mdtrt_id, s.psn_no, s.year, s.kind, s.institution, s.claim, s.bill,
        s.pack_hash, s.kernel_version, s.setl_time, s.settled_by, s.known_at,
