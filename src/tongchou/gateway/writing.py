@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import InvalidOperation
-from functools import cache
+from functools import cache, lru_cache
 
 import orjson
 
@@ -80,9 +80,13 @@ def shown(value: object, field: Field) -> object:
 
 
 def _number(value: object) -> object:
-    if value is None or value == "":
-        return ZERO
+    return _fragment(value) if isinstance(value, str) else \
+        ZERO if value is None else _fragment(str(value))
+
+
+@lru_cache(maxsize=4096)                 # most amounts of a reply are the same few: 0.00
+def _fragment(text: str) -> object:
     try:
-        return orjson.Fragment(plain_number(str(value)))
+        return orjson.Fragment(plain_number(text)) if text else ZERO
     except (InvalidOperation, ValueError):
         return ZERO          # what a client registered where a number belongs counts as empty

@@ -224,8 +224,9 @@ def as_node(value: object, name: str) -> Node:
     if value is None:
         return Node(name, 0, 0)
     if isinstance(value, Mapping):
-        return Node(name, 0, 0, items={str(key): as_node(child, f"{name}.{key}")
-                                       for key, child in value.items()})
+        return Node(name, 0, 0, items={
+            str(key): Node(f"{name}.{key}", 0, 0, child) if type(child) is str
+            else as_node(child, f"{name}.{key}") for key, child in value.items()})
     if isinstance(value, (list, tuple, set, frozenset)):
         return Node(name, 0, 0, elements=[as_node(child, f"{name}[{index}]")
                                           for index, child in enumerate(value)])
