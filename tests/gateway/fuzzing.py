@@ -121,7 +121,8 @@ class Fuzzer:
         return self.rng.choice(WORDS)
 
     def _odd(self) -> object:
-        return self._word() if self.rng.random() < 0.5 else self.rng.choice(ODD)
+        # Copied, since `_spoil` changes what it finds inside.
+        return self._word() if self.rng.random() < 0.5 else copy.deepcopy(self.rng.choice(ODD))
 
     def _spoil(self, found: object) -> None:
         """Changes one place of an input."""
