@@ -15,7 +15,7 @@ import pytest
 from plain_orders import books, order, write
 
 from tongchou.database import (Database, LocalServer, embedded_programs, migrate, migrations,
-                               open_database, pending)
+                               open_database, pending, start_server)
 from tongchou.errors import Refusal
 
 STARTER = """
@@ -49,6 +49,17 @@ def folder() -> Iterator[Path]:
     yield made / "data"
     LocalServer(made / "data", embedded_programs()).stop()
     shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as another user")
+def test_root_starts_it_from_a_folder_that_is_closed_to_others(folder: Path) -> None:
+    """As a checkout under root's own folder is, with the programs in its environment."""
+    closed = folder.parent / "closed"
+    closed.mkdir(mode=0o700)
+    (closed / "bin").symlink_to(embedded_programs())
+    server = start_server(folder, closed / "bin", {"fsync": "off"})
+    assert server.pid() is not None
+    server.stop()
 
 
 def test_a_killed_service_leaves_nothing_that_prevents_the_next_start(folder: Path) -> None:

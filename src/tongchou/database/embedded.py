@@ -247,6 +247,8 @@ def start_server(data: Path, programs: Path | None = None,
                          dict(settings or {}))
     server.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     made_by = server.cluster / "PG_VERSION"
+    if _system_user():
+        _let_pass(server.programs)
     ours = re.search(r"\d+", server.program("postgres", "--version"))[0]
     if made_by.exists() and made_by.read_text().strip() != ours:
         raise Refusal("database-folder-too-old", f"the folder was made by PostgreSQL "
