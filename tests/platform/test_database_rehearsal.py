@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import pytest
+from psycopg import Connection
 from psycopg.conninfo import make_conninfo
 
 from tongchou.database import Database
@@ -9,6 +10,11 @@ from tongchou.gateway import REHEARSAL as MESSAGES
 from tongchou.settlement import store
 
 REHEARSAL = (*store.REHEARSAL, *MESSAGES)
+ASKED = """select settlement_contexts('[{"region": "130000", "shard": 1, "psn_no": "P",
+  "year": "2024-01-01:residents", "key": "K", "key_shard": 1}]')"""
+ARRIVED = """select gateway_begin('[{"region": "130000", "shard": 1, "code": "H", "msgid": "M",
+  "infno": "2303", "digest": "00", "refmsgid": "R", "at": "2024-01-01T00:00:00Z", "psn_no": "P",
+  "mdtrt_id": "V", "opter": "O"}]', array[null::bytea])"""
 PLANS = "select count(*) from pg_backend_memory_contexts where name = 'CachedPlan'"
 
 
@@ -42,3 +48,26 @@ def test_a_database_that_only_reads_is_still_read(database: Database) -> None:
             assert connection.execute("select settlement_contexts('[]')").fetchone() == (None,)
     finally:
         only_read.close()
+
+
+@pytest.mark.both_servers
+def test_what_is_planned_on_empty_tables_never_reads_all_of_them(database: Database) -> None:
+    with database.admin(autocommit=True) as owner:
+        owner.execute("vacuum analyze")
+        before = scans(owner)
+        window = Database(database.url, rehearsal=REHEARSAL)
+        try:
+            with window.statements() as connection:
+                connection.execute(ASKED)
+                connection.execute(ARRIVED)
+                connection.execute("select pg_stat_force_next_flush()")
+        finally:
+            window.close()
+        assert scans(owner) == before
+
+
+def scans(owner: Connection) -> list[tuple[str, int]]:
+    """How often all of each table that grows was read."""
+    owner.execute("select pg_stat_clear_snapshot()")
+    return owner.execute("select relname, seq_scan from pg_stat_user_tables "
+                         "where relname ~ '_p[0-9]+$' order by relname").fetchall()

@@ -38,6 +38,9 @@ SPACE_SECONDS = 0.05                   # so long a look at the disk holds that f
 _SETUP = (f"set role {SERVICE_ROLE}; set time zone 'UTC'; "
           f"set statement_timeout = {STATEMENT_TIMEOUT_MS}; set lock_timeout = {LOCK_TIMEOUT_MS}; "
           f"set idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS}")
+# Plans are kept. Made while a table was found empty they would read all of it, each time, however
+# large it has grown since, until the next `analyze` comes along.
+_BY_KEY = "set enable_seqscan = off"
 
 
 class Database:
@@ -102,6 +105,7 @@ class Database:
     def statements(self) -> Iterator[psycopg.Connection]:
         """A connection on which every statement is a transaction: for work of one or two calls.
 
+        Rows are found by their keys on it, whatever is known of a table's size.
         Its caller asks `check_space` before it writes. Failures come out as Refusals.
         """
         with self._opening:
@@ -220,6 +224,7 @@ class Database:
     def _rehearse(self, connection: psycopg.Connection) -> None:
         """Plans what windows will call, so that none of them waits for it (some 20 ms)."""
         _configure(connection)
+        connection.execute(_BY_KEY)
         for statement in self.rehearsal:
             with suppress(psycopg.Error):     # a database that only reads plans what it can
                 connection.execute(statement)
