@@ -32,13 +32,40 @@ def test_a_repeat_is_answered_byte_for_byte_after_a_restart_too(city: City) -> N
 def test_the_same_message_at_once_is_settled_once(city: City) -> None:
     hospital = city.hospital(FAMILIES["A"])
     visit = charged(city, hospital)
-    body = json.dumps(hospital.envelope("2207", visit.bill("2207", "22.00"))).encode()
-    headers = hospital.headers("2207")
-    with ThreadPoolExecutor(5) as windows:
-        replies = set(windows.map(lambda _: hospital.raw("/gateway/2207", headers, body),
-                                  range(10)))
-    assert len(replies) == 1 and json.loads(replies.pop())["infcode"] == 0
+    reply = at_once(hospital, "2207", visit.bill("2207", "22.00"))
     assert settlements(city, visit) == 1
+    at_once(hospital, "2208", {"data": visit.named(setl_id=reply["output"]["setlinfo"]["setl_id"])})
+    assert settlements(city, visit) == 0
+    assert list(outcomes(city, visit.person.psn_no).values())[-1] == ["settle", "reverse"]
+
+
+def test_the_same_message_at_once_opens_and_charges_one_visit(city: City) -> None:
+    hospital = city.hospital(FAMILIES["A"])
+    visit = charged(city, hospital)
+    visits, lines = rows(city, "visit"), rows(city, "visit_line")
+    again = {**visit.person.fields(), "begntime": f"{visit.day} 09:00:00", "ipt_otp_no": "OP2",
+             "dept_code": "01", "dept_name": "内科", "caty": "A03"}
+    at_once(hospital, "2201", visit.node("2201", again))
+    at_once(hospital, "2204", {"feedetail": [{"chrg_bchno": "B2", **visit.line(2)}]})
+    assert (rows(city, "visit"), rows(city, "visit_line")) == (visits + 1, lines + 1)
+    at_once(hospital, "9001", SIGN_IN)
+
+
+def at_once(hospital: Hospital, infno: str, given: dict[str, object]) -> dict[str, object]:
+    """The one reply to a message that is sent ten times at the same moment."""
+    body, headers = json.dumps(hospital.envelope(infno, given)).encode(), hospital.headers(infno)
+    with ThreadPoolExecutor(5) as windows:
+        reply, = set(windows.map(lambda _: hospital.raw(f"/gateway/{infno}", headers, body),
+                                 range(10)))
+    said = json.loads(reply)
+    assert said["infcode"] == 0, said
+    return said
+
+
+def rows(city: City, table: str) -> int:
+    """How many rows a table has."""
+    with city.platform.database.connection() as connection:
+        return connection.execute(f"select count(*) from {table}").fetchone()[0]
 
 
 def test_two_messages_for_the_same_charges_settle_them_once(city: City) -> None:
