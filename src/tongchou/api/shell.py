@@ -5,9 +5,11 @@ by `HotSettlement` without the framework's routing, which would cost more than t
 """
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
 from random import getrandbits
 
 import structlog
@@ -53,6 +55,7 @@ class Shell:
                  settings: Settings, hot: HotSettlement) -> None:
         self.app, self.settings, self.hot = app, settings, hot
         self._headers = [*SECURITY, TLS_ONLY] if settings.production else SECURITY
+        self._notes: list[Callable[[], None]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection's request; lifespan and others pass through."""
@@ -60,6 +63,19 @@ class Shell:
             await self.app(scope, receive, send)
             return
         await _Exchange(self, scope, receive, send).run()
+
+    def later(self, note: Callable[[], None]) -> None:
+        """Calls it when the replies of this step of the loop have left: who asked does not wait for
+        the line of log."""
+        if not self._notes:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, self._write_notes)   # replies leave in the next step
+        self._notes.append(note)
+
+    def _write_notes(self) -> None:
+        notes, self._notes = self._notes, []
+        for note in notes:
+            note()
 
     def dressed(self, headers: list[tuple[bytes, bytes]], path: str, request_id: str,
                 ) -> list[tuple[bytes, bytes]]:
@@ -99,7 +115,7 @@ class _Exchange:
             refused = refused_by_database(fault)
             await self._reply(refusal_reply(refused) if refused else fault_reply(self.request_id))
         finally:
-            self._note(time.perf_counter() - started)
+            self.shell.later(partial(self._note, time.perf_counter() - started))
 
     async def _answer(self) -> None:
         path = self.scope["path"]
