@@ -1,7 +1,9 @@
 """Replies that leave in one piece (整份发出).
 
 The web server writes the head of a reply and its body apart: two calls of the system, two packets,
-and a client that wakes twice. What is written within one step of the loop goes out together here.
+and a client that wakes twice. A head waits here for what follows it; both go at once, before the
+next reply is even made, so that the first client of a round is at work again while the others are
+answered.
 """
 from __future__ import annotations
 
@@ -9,29 +11,30 @@ import asyncio
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-# What is held goes at once beyond this: the transport's own limit then slows down who writes.
-HELD_BYTES_MAX = 65_536
-
 
 class Together:
-    """A transport that holds what is written until the step of the loop is over."""
+    """A transport that sends two writes as one.
+
+    What nothing follows goes when the step of the loop is over: a reply without a body.
+    """
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        self._held = bytearray()
+        self._held = b""
 
     def write(self, data: bytes) -> None:
-        """Held; what is held goes as soon as the loop comes round, in the order it was written."""
-        if not self._held:
+        """Held when it is the first; sent with the first when it is the second."""
+        if self._held:
+            held, self._held = self._held, b""
+            self._transport.write(held + data)
+        else:
+            self._held = bytes(data)
             asyncio.get_running_loop().call_soon(self.flush)
-        self._held += data
-        if len(self._held) > HELD_BYTES_MAX:
-            self.flush()
 
     def flush(self) -> None:
-        """Sends what is held, in one piece."""
+        """Sends what is held."""
         if self._held:
-            held, self._held = self._held, bytearray()
+            held, self._held = self._held, b""
             self._transport.write(held)
 
     def close(self) -> None:

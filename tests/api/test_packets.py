@@ -8,7 +8,7 @@ import httptools
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from tongchou.packets import HELD_BYTES_MAX, Together, WholeReplies
+from tongchou.packets import Together, WholeReplies
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -77,8 +77,28 @@ def sent_for(request: bytes, pieces: list[bytes]) -> list[bytes]:
 
 
 def test_head_and_body_are_one_write() -> None:
-    sent, = sent_for(REQUEST, [b"one", b"two"])
-    assert (Reply(sent).body, Reply(sent).whole) == (b"onetwo", True)
+    sent, = sent_for(REQUEST, [b"one"])
+    assert (Reply(sent).body, Reply(sent).whole) == (b"one", True)
+
+
+def test_a_reply_leaves_before_the_next_is_made() -> None:
+    seen = []
+
+    async def round_of_two() -> None:
+        wire = Wire()
+        for reply in (b"first", b"second"):
+            lines = Together(wire)
+            lines.write(b"head ")
+            lines.write(reply)
+            seen.append(list(wire.sent))
+
+    asyncio.run(round_of_two())
+    assert seen == [[b"head first"], [b"head first", b"head second"]]
+
+
+def test_a_reply_without_a_body_leaves_too() -> None:
+    sent, = sent_for(REQUEST.replace(b"GET", b"HEAD"), [b"one"])
+    assert sent.endswith(b"\r\n\r\n")
 
 
 def test_a_connection_closes_after_its_reply() -> None:
@@ -88,9 +108,9 @@ def test_a_connection_closes_after_its_reply() -> None:
 
 def test_a_long_reply_is_not_held_back() -> None:
     """It goes on while it is written: who writes faster than the client reads is slowed down."""
-    piece = b"x" * (HELD_BYTES_MAX // 2)
-    sent = sent_for(REQUEST, [piece] * 5)
-    assert len(sent) == 2 and Reply(b"".join(sent)).body == piece * 5
+    sent = sent_for(REQUEST, [b"x" * 50_000] * 5)
+    assert Reply(b"".join(sent)).body == b"x" * 250_000
+    assert max(map(len, sent)) < 110_000
 
 
 def test_everything_else_is_the_transport_s_own() -> None:
