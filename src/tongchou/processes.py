@@ -3,7 +3,7 @@
 The first process starts the others, starts one again that died, and ends them with itself. It
 alone accepts connections, and hands them to everybody in turn: the kernel would spread them by a
 hash of their addresses, and the few lasting connections of hospitals often lay all with one
-process while the others were idle (docs/decisions/020). What it hands out goes through a pair of
+process while the others were idle (docs/decisions/018). What it hands out goes through a pair of
 sockets, one a process; at its end each of the others sees that the first is gone.
 """
 from __future__ import annotations

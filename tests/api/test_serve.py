@@ -123,11 +123,7 @@ def test_processes_answer_together_and_end_together(tmp_path: Path) -> None:
         os.kill(other, signal.SIGKILL)
         wait_for(lambda: len(listening(log)) == 3 and ready(port), log)
         assert sum(answered(port, "/healthz") for _ in range(20)) == 20
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as reply:
-            figures = reply.read().decode()
-        counted = next(line for line in figures.splitlines() if 'requests_total' in line
-                       and 'route="/healthz"' in line)
-        assert float(counted.split()[-1]) == 20, counted       # of both, added up
+        wait_for(lambda: health_answers(port) == 20, log)      # of both, added up; just after
         first.kill()                                           # not even told to end
         first.wait()
         wait_for(lambda: not ready(port) and not list(
@@ -140,6 +136,14 @@ def listening(log: Path) -> list[int]:
     """Numbers of the processes that began to listen."""
     found = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
     return [line["number"] for line in found if line["event"] == "listening"]
+
+
+def health_answers(port: int) -> float:
+    """How often /healthz was answered, by the figures."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as reply:
+        lines = reply.read().decode().splitlines()
+    return next((float(line.split()[-1]) for line in lines
+                 if "requests_total" in line and 'route="/healthz"' in line), 0)
 
 
 def answered(port: int, path: str) -> bool:

@@ -170,6 +170,17 @@ def test_waiting_too_long_for_a_lock_is_busy(database: Database) -> None:
 
 
 @pytest.mark.both_servers
+@pytest.mark.parametrize("kind", ["connection", "statements"])
+def test_what_came_back_last_is_lent_first(database: Database, kind: str) -> None:
+    lend = getattr(database, kind)
+    with lend() as last, lend():                   # inner first, then `last` goes back
+        number = last.info.backend_pid
+    for _ in range(5):
+        with lend() as again:
+            assert again.info.backend_pid == number
+
+
+@pytest.mark.both_servers
 def test_work_is_repeated_after_a_conflict(database: Database) -> None:
     tries = []
 

@@ -15,10 +15,11 @@ import psycopg
 from psycopg import errors as states
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.json import set_json_loads
-from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
+from psycopg_pool import PoolClosed, PoolTimeout
 
 from ..errors import Refusal
 from .embedded import LocalServer, start_server
+from .pool import WarmPool
 
 Result = TypeVar("Result")
 
@@ -58,8 +59,8 @@ class Database:
         self.server = server
         self.reserve_bytes = reserve_bytes
         self.pool_size = pool_size
-        self._pool: ConnectionPool | None = None
-        self._statements: ConnectionPool | None = None
+        self._pool: WarmPool | None = None
+        self._statements: WarmPool | None = None
         self._space = (0.0, False)             # when it was looked at, whether it was short
         self._opening = threading.Lock()
 
@@ -71,7 +72,7 @@ class Database:
         return make_conninfo("", **parts)
 
     @property
-    def pool(self) -> ConnectionPool:
+    def pool(self) -> WarmPool:
         """Connections of the service: role tongchou_service, UTC, autocommit off, time limits.
 
         Opened at the first use, after migrate(). Raises Refusal `database-unavailable`,
@@ -84,9 +85,9 @@ class Database:
 
     def _open_pool(self, configure: Callable[[psycopg.Connection], None],
                    check: Callable[[psycopg.Connection], None] | None = None,
-                   **settings: object) -> ConnectionPool:
+                   **settings: object) -> WarmPool:
         self._check_ready()
-        return ConnectionPool(
+        return WarmPool(
             self.url, min_size=2, max_size=self.pool_size, configure=configure, check=check,
             connection_class=_patient(self), open=True, timeout=CONNECT_TIMEOUT_S, name=self.name,
             kwargs={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "tongchou",
