@@ -1,6 +1,6 @@
 """The performance table: our kernels beside the hand-written loop, memory and other engines.
 
-    python bench/run.py [--n 100000] [--claims 10000000] [--people 20000]
+    python bench/run.py [--n 100000] [--claims 10000000] [--people 200000]
                         [--only engines,latency,pipeline,platform,gateway,grouping,points]
                         [--strict] [--json FILE]
 
@@ -339,7 +339,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--claims", type=int, default=10_000_000,
                         help="claims of the pipeline")
-    parser.add_argument("--people", type=int, default=20_000, help="people of the platform")
+    parser.add_argument("--people", type=int, default=200_000, help="people of the platform, as settle.sql has")
     parser.add_argument("--only", type=lambda text: text.split(","), default=list(PARTS))
     parser.add_argument("--strict", action="store_true", help="exit 1 when a gate fails")
     parser.add_argument("--json", type=Path)

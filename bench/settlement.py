@@ -1,6 +1,6 @@
 """Durable settlements a second: in the service call, over HTTP, and beside the plain transaction.
 
-    python bench/settlement.py [--people 20000] [--seconds 6]
+    python bench/settlement.py [--people 200000] [--seconds 6]
 
 One PostgreSQL server, one folder, one run: pgbench runs settle.sql before and after everything that
 is compared with it. `run.py` starts this and reads the last line (JSON).
@@ -252,7 +252,7 @@ def measured(bench: Bench) -> dict[str, object]:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--people", type=int, default=20_000)
+    parser.add_argument("--people", type=int, default=200_000)
     parser.add_argument("--seconds", type=float, default=6)
     asked = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="tongchou-bench-"))
