@@ -339,7 +339,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--claims", type=int, default=10_000_000,
                         help="claims of the pipeline")
-    parser.add_argument("--people", type=int, default=200_000, help="people of the platform, as settle.sql has")
+    parser.add_argument("--people", type=int, default=200_000,
+                        help="people of the platform, as settle.sql has")
     parser.add_argument("--only", type=lambda text: text.split(","), default=list(PARTS))
     parser.add_argument("--strict", action="store_true", help="exit 1 when a gate fails")
     parser.add_argument("--json", type=Path)
