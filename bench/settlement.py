@@ -31,7 +31,7 @@ from tongchou.database import Database, migrate, open_database
 from tongchou.ledger import verify
 
 HERE = Path(__file__).resolve().parent
-CLIENTS, PERSON_YEARS = 8, 100_000
+CLIENTS, MANY, PERSON_YEARS = 8, 64, 100_000
 SETTINGS = ("server_version", "fsync", "synchronous_commit", "full_page_writes", "data_checksums",
             "shared_buffers")
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -58,13 +58,13 @@ class Bench:
                 if statement.strip():
                     connection.execute(statement)
 
-    def run_plain(self) -> None:
-        """pgbench with 8 clients."""
+    def run_plain(self, clients: int = CLIENTS) -> dict[str, float]:
+        """pgbench with so many clients."""
         server = self.database.server
         before = self.cpu_of_server()
         # Its standard error would carry notices of the server only; what matters is printed.
         ended = subprocess.run(
-            [server.programs / "pgbench", "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "2",
+            [server.programs / "pgbench", "-n", "-M", "prepared", "-c", str(clients), "-j", "2",
              "-T", str(round(self.seconds)), "-f", HERE / "settle.sql", "-h", server.socket, "-p",
              "5432", "-U", "postgres", "plain"], stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, text=True, check=False)
@@ -73,18 +73,19 @@ class Bench:
             raise SystemExit(f"pgbench failed:\n{ended.stdout[-2000:]}")
         rate = float(rates[0])
         spent = self.cpu_of_server() - before
-        self.plain.append({"rate": rate, "server_us": spent / (rate * round(self.seconds)) * 1e6,
-                           "load": os.getloadavg()[0]})
-        say(f"settle.sql, pgbench: {rate:,.0f}/s")
+        say(f"settle.sql, pgbench, {clients} clients: {rate:,.0f}/s")
+        return {"rate": rate, "server_us": spent / (rate * round(self.seconds)) * 1e6,
+                "load": os.getloadavg()[0]}
 
     # --- ours -----------------------------------------------------------------------------------
     def windows(self, town: Town, processes: int, *options: object, seconds: float = 0,
-                people: int | None = None, web: int = 0) -> dict[str, float]:
-        """8 windows in so many processes: rate, times, CPU; `web` is the process of the server of
-        HTTP, whose CPU counts too."""
+                people: int | None = None, web: int = 0, at_once: int = CLIENTS,
+                ) -> dict[str, float]:
+        """So many windows at once in so many processes: rate, times, CPU; `web` is the process of
+        the server of HTTP, whose CPU counts too."""
         self._runs += 1
         command = [sys.executable, str(HERE / "windows.py"), "--region", town.region, "--people",
-                   str(people or self.people), "--windows", str(CLIENTS // processes), "--seconds",
+                   str(people or self.people), "--windows", str(at_once // processes), "--seconds",
                    str(seconds or self.seconds), *map(str, options)]
         if "--http" not in options:
             command += ["--data", str(self.data)]
@@ -106,10 +107,10 @@ class Bench:
         return row | {"web_us": web_spent / row["settled"] * 1e6}
 
     def compared(self, name: str, town: Town, processes: int, *options: object, web: int = 0,
-                 ) -> dict[str, float]:
+                 at_once: int = CLIENTS) -> dict[str, float]:
         """Windows, settle.sql after them, and the ratio to settle.sql before and after."""
-        row = self.windows(town, processes, *options, web=web)
-        self.run_plain()
+        row = self.windows(town, processes, *options, web=web, at_once=at_once)
+        self.plain.append(self.run_plain())
         plain = sum(one["rate"] for one in self.plain[-2:]) / 2
         row |= {"plain": plain, "ratio": row["rate"] / plain}
         say(f"{name}: {row['rate']:,.0f}/s, {row['ratio']:.2f} of settle.sql")
@@ -238,13 +239,16 @@ def measured(bench: Bench) -> dict[str, object]:
         connection.execute("vacuum analyze")
         connection.execute("checkpoint")
     say("the towns stand")
-    bench.run_plain()
+    bench.plain.append(bench.run_plain())
     found: dict[str, object] = {"settings": settings_of(bench.database)}
     found["one"] = bench.compared("service call, 1 process x 8", PEER, 1)
     found["two"] = bench.compared("service call, 2 processes x 4", PEER, 2)
+    found["many"] = bench.compared(f"service call, 2 processes x {MANY // 2}", PEER, 2,
+                                   at_once=MANY)
     found["http"] = over_http(bench)
     found["shipped"] = bench.windows(SHIPPED, 2, people=shipped)
     found["retroactive"] = retroactive(bench)
+    found["plain_many"] = bench.run_plain(MANY)
     found["checked"] = checked(bench)
     return found | {"plain": bench.plain, "people": bench.people}
 
