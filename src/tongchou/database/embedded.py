@@ -113,7 +113,7 @@ class LocalServer:
         with self._starting, _locked(self.data):
             (self.data / "users" / str(os.getpid())).unlink(missing_ok=True)
             if (always or not self._users()) and self._runs():
-                self.program("pg_ctl", "-D", self.cluster, "-m", "fast", "-w", "stop")
+                self._end()
 
     def pid(self) -> int | None:
         """The process number of the server, None when it does not run."""
@@ -142,6 +142,13 @@ class LocalServer:
                           f"{done.stdout.strip()[-600:]}", where=str(self.cluster),
                           hint=f"The server's own log lies in {self.data / 'log'}.")
         return done.stdout
+
+    def _end(self) -> None:
+        try:
+            self.program("pg_ctl", "-D", self.cluster, "-m", "fast", "-w", "stop")
+        except Refusal:
+            if self._runs():              # else it was killed while it was asked to end
+                raise
 
     def _create(self) -> None:
         assert not self.cluster.exists() or not any(self.cluster.iterdir()), self.cluster
