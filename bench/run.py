@@ -183,9 +183,10 @@ def print_platform(found: dict) -> None:
         print(f"  {'plain: settle.sql, pgbench ' + clients:36}{row['rate']:>10,.0f}{'':57}"
               f"{row['server_us']:>9,.0f}{row['load']:>6.1f}")
     again, books = found["retroactive"], found["checked"]
-    print(f"  retroactive status: {again['settled']:,} persons settled again, {again['rate']:,.0f} "
-          f"a second; 100,000 would take {again['hundred_thousand_s'] / 60:.1f} minutes "
-          f"(extrapolated)\n  books: {books['entries']:,} entries sum to {books['sum_fen']} fen, "
+    took = again["settled"] / again["rate"]
+    print(f"  retroactive status: {again['settled']:,} persons settled again in {took / 60:.1f} "
+          f"minutes, {again['rate']:,.0f} a second\n"
+          f"  books: {books['entries']:,} entries sum to {books['sum_fen']} fen, "
           f"chains {'verify' if books['sound'] else 'DO NOT VERIFY'} ({books['seconds']:.1f} s)")
 
 

@@ -31,7 +31,8 @@ from tongchou.database import Database, migrate, open_database
 from tongchou.ledger import verify
 
 HERE = Path(__file__).resolve().parent
-CLIENTS, MANY, PERSON_YEARS = 8, 64, 100_000
+CLIENTS, MANY, PROCESSES = 8, 64, 2
+PERSON_YEARS, LONGEST_SECONDS = 100_000, 3600
 SETTINGS = ("server_version", "fsync", "synchronous_commit", "full_page_writes", "data_checksums",
             "shared_buffers")
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -89,7 +90,7 @@ class Bench:
                    str(seconds or self.seconds), *map(str, options)]
         if "--http" not in options:
             command += ["--data", str(self.data)]
-        started = [subprocess.Popen([*command, "--name", f"r{self._runs}-{number}"],
+        started = [subprocess.Popen([*command, "--run", str(self._runs), "--process", str(number)],
                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
                    for number in range(processes)]
         for one in started:
@@ -192,17 +193,24 @@ def over_http(bench: Bench) -> dict[str, float]:
 
 # --- afterwards -----------------------------------------------------------------------------------
 def retroactive(bench: Bench) -> dict[str, float]:
-    """A status from the first day of the year for people with settlements, their years settled
-    again; what 100,000 of them would take."""
-    with bench.database.connection() as connection:
-        people = [row[0] for row in connection.execute(
-            "select distinct psn_no from person_year where region = %s", (PEER.region,))]
+    """A status from the first day of the year for 100,000 people with settlements (of a small town,
+    half): each of their years is settled again and the differences are posted."""
+    wanted = min(PERSON_YEARS, bench.people // 2)
+    while len(people := _with_settlements(bench)) < wanted + PROCESSES * CLIENTS:
+        say(f"{len(people):,} people have settlements, {wanted:,} are wanted")
+        bench.windows(PEER, PROCESSES, at_once=MANY, seconds=2 * bench.seconds)
     file = bench.data / "people.json"
-    file.write_text(json.dumps(people))
-    row = bench.windows(PEER, 1, "--recognise", file, seconds=3 * bench.seconds)
-    row["hundred_thousand_s"] = PERSON_YEARS / row["rate"]
-    say(f"retroactive change: {row['rate']:,.0f} persons/s")
+    file.write_text(json.dumps([people[number::PROCESSES] for number in range(PROCESSES)]))
+    say(f"the years of {len(people):,} people are settled again")
+    row = bench.windows(PEER, PROCESSES, "--recognise", file, seconds=LONGEST_SECONDS)
+    say(f"retroactive change: {row['settled']:,.0f} persons, {row['rate']:,.0f} a second")
     return row
+
+
+def _with_settlements(bench: Bench) -> list[str]:
+    with bench.database.connection() as connection:
+        return [row[0] for row in connection.execute(
+            "select distinct psn_no from person_year where region = %s", (PEER.region,))]
 
 
 def checked(bench: Bench) -> dict[str, object]:

@@ -150,18 +150,20 @@ def main() -> None:
     parser.add_argument("--people", type=int, required=True)
     parser.add_argument("--windows", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=8)
-    parser.add_argument("--name", default="w")
+    parser.add_argument("--run", type=int, default=0)
+    parser.add_argument("--process", type=int, default=0)
     parser.add_argument("--recognise", type=Path)
     asked = parser.parse_args()
     town = TOWNS[asked.region]
     settles = over_http(asked.http, town, asked.windows) if asked.http \
         else in_process(asked.data, town, asked.windows, asked.recognise is not None)
+    name = f"r{asked.run}-{asked.process}"
     if asked.recognise:
-        people = json.loads(asked.recognise.read_text())
-        windows = [Agency(settle, town, people[number::asked.windows], f"{asked.name}-{number}")
+        people = json.loads(asked.recognise.read_text())[asked.process]
+        windows = [Agency(settle, town, people[number::asked.windows], f"{name}-{number}")
                    for number, settle in enumerate(settles)]
     else:
-        windows = [Window(settle, town, asked.people, f"{asked.name}-{number}")
+        windows = [Window(settle, town, asked.people, f"{name}-{number}")
                    for number, settle in enumerate(settles)]
     for window in windows:
         window.start()
